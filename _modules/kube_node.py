@@ -1,0 +1,136 @@
+"""
+The minion's side of the kube_node formula: the parameters of this node, and what of them is true.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from pathlib import Path
+
+import kube_node_parameters
+import kube_node_sources
+import salt.utils.files
+from salt.exceptions import CommandExecutionError
+
+__virtualname__ = "kube_node"
+
+
+def parameters():
+    """
+    Return the parameters of this node: defaults, profile, derived values and pillar, checked and final.
+
+    This is the one door through which states and templates get at them (``kube_node/map.jinja``).
+
+    Returns the tree of ``kube_node/defaults.yaml`` with what the states and templates need beside it.
+
+    Raises a CommandExecutionError that lists every fault of the pillar, one a line, as
+    ``key.path: what is wrong, what to do``.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt '*' kube_node.parameters
+    """
+    if "kube_node.parameters" not in __context__:
+        try:
+            compiled = kube_node_parameters.compile_node(
+                __salt__["pillar.get"]("kube_node", None), _machine(), kube_node_sources.load(_read)
+            )
+        except kube_node_parameters.ParameterError as error:
+            raise CommandExecutionError(f"The kube_node pillar of {__opts__['id']} cannot be used:\n{error}") from error
+        __context__["kube_node.parameters"] = compiled
+    return __context__["kube_node.parameters"]
+
+
+def joined():
+    """
+    Tell whether the kubelet of this node has its certificates.
+
+    Returns True or False.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt '*' kube_node.joined
+    """
+    return not missing_certificates()
+
+
+def missing_certificates():
+    """
+    Return the paths of the kubelet's certificates that are still to be issued.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt '*' kube_node.missing_certificates
+    """
+    return [path for path in parameters()["kubelet"]["certificates"] if not Path(path).exists()]
+
+
+def binary_faults(binaries):
+    """
+    Compare sources with the checksums that the pillar gives, and change nothing.
+
+    binaries
+        List of ``{name, source, sha256, path}``; one whose ``path`` already holds the right file is not fetched.
+
+    Returns a list of faults, ``key.path: what is wrong, what to do``.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt '*' kube_node.binary_faults '[{name: kubelet, source: salt://kubernetes/kubelet, sha256: …, path: …}]'
+    """
+    faults = []
+    for binary in binaries:
+        if binary_matches(binary["path"], binary["sha256"]):
+            continue
+        cached = __salt__["cp.cache_file"](binary["source"])
+        if not cached:
+            faults.append(f"binaries.source: {binary['source']} is not there, put the file there or correct the source")
+        elif (found := __salt__["file.get_hash"](cached, "sha256")) != binary["sha256"]:
+            faults.append(
+                f"binaries.sha256.{binary['name']}: {binary['sha256']} is not the digest of {binary['source']}, "
+                f"which has {found}: correct the one that is wrong"
+            )
+    return faults
+
+
+def binary_matches(path, sha256):
+    """
+    Tell whether the file at ``path`` is there and has the digest ``sha256``.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt '*' kube_node.binary_matches /opt/kube_node/v1.36.2/kubelet 0123…
+    """
+    return Path(path).is_file() and __salt__["file.get_hash"](path, "sha256") == sha256
+
+
+def _machine():
+    """What the machine itself tells; grains narrow nothing on the master's side."""
+    gateways = __salt__["network.default_route"]("inet") if "network.default_route" in __salt__ else []
+    interface = next((route["interface"] for route in gateways), None)
+    addresses = __grains__.get("ip4_interfaces", {}).get(interface, [])
+    salt_call = shutil.which("salt-call", path=f"{Path(sys.executable).parent}:/usr/bin:/usr/local/bin:/opt/salt/bin")
+    return {
+        "id": __opts__["id"],
+        "address": addresses[0] if addresses else None,
+        "salt_call": f"{salt_call or '/usr/bin/salt-call'} --config-dir={__opts__['config_dir']}",
+    }
+
+
+def _read(path):
+    cached = __salt__["cp.cache_file"](f"salt://{path}", __opts__.get("saltenv") or "base")
+    if not cached:
+        raise CommandExecutionError(f"salt://{path} is not on the file server: the formula is not whole")
+    with salt.utils.files.fopen(cached, encoding="utf-8") as file:
+        return file.read()

@@ -1,0 +1,135 @@
+"""
+What a node needs beyond Salt's own states: checks before anything is touched, binaries switched by one link, and a wait
+for the kubelet's certificates.
+"""
+
+from __future__ import annotations
+
+import shutil
+import time
+from pathlib import Path
+
+__virtualname__ = "kube_node"
+
+POLL_SECONDS = 0.5
+
+
+def preflight(name, binaries):
+    """
+    Check what can be checked before anything is touched; changes nothing.
+
+    name
+        Any name.
+
+    binaries
+        List of ``{name, link, path, source, sha256}``: each source must be there and have that digest.
+
+    .. code-block:: yaml
+
+        preflight-passed:
+          kube_node.preflight:
+            - binaries: {{ kube_node.binaries.files | json }}
+            - failhard: True
+    """
+    faults = __salt__["kube_node.binary_faults"](binaries)
+    if faults:
+        return _result(name, False, "Nothing was touched:\n" + "\n".join(faults))
+    return _result(name, True, "Nothing stands in the way")
+
+
+def binary_installed(name, path, source, sha256):
+    """
+    Put a program into the folder of its release, and switch to it by one atomic link.
+
+    The file is whole and checked before its final name exists, and the link is replaced in one step: an interrupted run
+    leaves the old program, and a running one is never written to.
+
+    name
+        The link that is run, for instance ``/usr/local/bin/kubelet``.
+
+    path
+        Where the program lies, for instance ``/opt/kube_node/v1.36.2/kubelet``.
+
+    source
+        Where it comes from: ``salt://``, ``file://`` or ``https://``.
+
+    sha256
+        Its digest, 64 hex digits.
+    """
+    placed = __salt__["kube_node.binary_matches"](path, sha256)
+    linked = Path(name).is_symlink() and str(Path(name).readlink()) == path
+    if placed and linked:
+        return _result(name, True, f"{path} is in use")
+    if Path(name).exists() and not Path(name).is_symlink():
+        return _result(name, False, f"{name} is a file that is not ours, move it away or choose another paths.bin")
+    changes = {} if placed else {path: f"installed from {source}"}
+    if not linked:
+        before = str(Path(name).readlink()) if Path(name).is_symlink() else None
+        changes[name] = {"old": before, "new": path}
+    if __opts__["test"]:
+        return _result(name, None, f"{path} would be put into use", changes)
+    if not placed:
+        fault = _place(path, source, sha256)
+        if fault:
+            return _result(name, False, fault)
+    if not linked:
+        Path(name).parent.mkdir(parents=True, exist_ok=True)
+        _link(name, path)
+    return _result(name, True, f"{path} has been put into use", changes)
+
+
+def joined(name, timeout):
+    """
+    Wait until the kubelet has the certificates it asked for.
+
+    name
+        The node's name.
+
+    timeout
+        Seconds to wait.
+
+    The master approves them (``salt-run kube_node.approve``); this state changes nothing.
+    """
+    if __opts__["test"]:
+        missing = __salt__["kube_node.missing_certificates"]()
+        return _result(name, None if missing else True, f"would wait for {', '.join(missing)}" if missing else "Joined")
+    deadline = time.monotonic() + timeout
+    # The certificates appear as links in a folder that the kubelet makes: looking is cheaper than a watch on its parents.
+    while missing := __salt__["kube_node.missing_certificates"]():
+        if time.monotonic() > deadline:
+            return _result(
+                name,
+                False,
+                f"The kubelet has no {', '.join(missing)} after {timeout} s. On the master, "
+                f"'salt-run kube_node.pending' says why; on the node, 'journalctl -u kubelet'",
+            )
+        time.sleep(POLL_SECONDS)
+    return _result(name, True, f"{name} has its certificates")
+
+
+def _place(path, source, sha256):
+    """Fetch a program to its final place; return what went wrong, or None."""
+    cached = __salt__["cp.cache_file"](source)
+    if not cached:
+        return f"{source} is not there"
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    part = Path(f"{path}.part")
+    shutil.copyfile(cached, part)
+    if not __salt__["kube_node.binary_matches"](str(part), sha256):
+        part.unlink()
+        return f"{source} does not have the digest {sha256}"
+    part.chmod(0o755)
+    part.replace(path)
+    return None
+
+
+def _link(name, path):
+    """Point the link `name` to `path` in one step."""
+    new = Path(f"{name}.new")
+    new.unlink(missing_ok=True)
+    new.symlink_to(path)
+    new.replace(name)
+
+
+def _result(name, result, comment, changes=None):
+    return {"name": name, "result": result, "comment": comment, "changes": changes or {}}

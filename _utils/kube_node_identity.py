@@ -1,0 +1,45 @@
+"""Who a minion is to Kubernetes, by the pillar alone: what the master may believe when it judges a request.
+
+Pure: no Salt, no I/O. A minion's grains never get in here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import kube_node_schema as schema
+
+
+@dataclass(frozen=True)
+class Identity:
+    """A minion as a node of a cluster; what the pillar does not say is empty."""
+
+    minion_id: str
+    cluster: str
+    name: str
+    addresses: tuple[str, ...]
+    dns_names: tuple[str, ...]
+    bootstrap_token_id: str | None
+
+
+def node_name(pillar: dict[str, Any], minion_id: str) -> str:
+    """Return the node's name: the pillar's, or the minion id in lower case."""
+    return pillar.get("node", {}).get("name") or minion_id.lower()
+
+
+def identity(pillar: Any, minion_id: str) -> Identity | None:
+    """Return who `minion_id` is by its `kube_node` pillar, or None where that has no cluster or is faulty."""
+    sound, faults = schema.check(pillar)
+    if faults or "name" not in sound.get("cluster", {}):
+        return None
+    node, token = sound.get("node", {}), sound.get("certificates", {}).get("bootstrap_token")
+    name = node_name(sound, minion_id)
+    return Identity(
+        minion_id=minion_id,
+        cluster=sound["cluster"]["name"],
+        name=name,
+        addresses=tuple(node.get("addresses", ())),
+        dns_names=(name, *(other for other in node.get("dns_names", ()) if other != name)),
+        bootstrap_token_id=token.split(".")[0] if token else None,
+    )

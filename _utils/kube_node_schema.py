@@ -1,0 +1,169 @@
+"""Which keys the pillar may have, and the type of each.
+
+Pure: no Salt, no I/O. What concerns more than one key is in `kube_node_checks`.
+"""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import dataclass
+from typing import Any
+
+import kube_node_types as types
+from kube_node_merge import get
+
+MAX_DEPTH = 32
+PROFILES = ("default",)
+
+
+@dataclass(frozen=True, order=True)
+class Fault:
+    """One thing wrong with the pillar: where, what, and what to do."""
+
+    path: str
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.message}"
+
+
+# Kubernetes' own settings are checked against the facts of the minor, by kube_node_settings.
+SETTINGS = object()
+
+_EXTRA_ARGS = types.map_of(types.text, lambda _: None)
+
+SCHEMA: dict[str, Any] = {
+    "version": types.release,
+    "profile": types.one_of(*PROFILES),
+    "cluster": {
+        "name": types.name,
+        "api_server": types.api_server,
+        "ca": types.certificates,
+        "service_cidr": types.cidr,
+        "pod_cidr": types.cidr,
+        "dns_address": types.address,
+        "dns_domain": types.name,
+    },
+    "node": {
+        "name": types.name,
+        "addresses": types.list_of(types.address),
+        "dns_names": types.list_of(types.name),
+        "labels": types.map_of(types.qualified_name, types.label_value),
+        "taints": types.list_of(types.taint),
+    },
+    "paths": dict.fromkeys(
+        (
+            "bin",
+            "versions",
+            "kubernetes",
+            "certificates",
+            "static_pods",
+            "kubelet",
+            "kube_proxy",
+            "cni_bin",
+            "cni_config",
+        ),
+        types.absolute_path,
+    ),
+    "runtime": {
+        "name": types.one_of("containerd"),
+        "cgroup_driver": types.one_of("systemd", "cgroupfs"),
+        "sandbox_image": types.image,
+        "containerd": {"package": types.text, "endpoint": types.socket},
+    },
+    "network": {"plugin": types.one_of("calico", "flannel", "none"), "pod_subnet": types.cidr},
+    "certificates": {
+        "mode": types.one_of("bootstrap"),
+        "bootstrap_token": types.bootstrap_token,
+        "wait_seconds": types.integer(0, 3600),
+    },
+    "kubelet": {"config": SETTINGS, "extra_args": SETTINGS},
+    "kube_proxy": {"config": SETTINGS, "extra_args": SETTINGS},
+    "binaries": {"source": types.source, "sha256": types.map_of(types.text, types.sha256)},
+}
+
+REQUIRED = {
+    ("version",): "write the release to run, for instance 1.36.2",
+    ("cluster", "name"): "name the cluster, for instance production",
+    ("cluster", "api_server"): "write the API server's URL, https://HOST:PORT",
+    ("cluster", "ca"): "paste the cluster's CA certificate after 'ca: |'",
+    ("certificates", "bootstrap_token"): "give this minion a token of its own, <6 characters>.<16 characters>",
+    ("binaries", "source"): "write the folder that holds kubelet and kube-proxy, for instance salt://kubernetes",
+    ("binaries", "sha256", "kubelet"): "write the digest that sha256sum prints for the file",
+    ("binaries", "sha256", "kube-proxy"): "write the digest that sha256sum prints for the file",
+}
+
+
+def check(pillar: Any) -> tuple[dict[str, Any], list[Fault]]:
+    """Check the operator's own tree: no unknown keys, each value of its type.
+
+    Args:
+        pillar: what stands under `kube_node` in the pillar, of any type.
+
+    Returns:
+        The part of the tree that is sound, and the faults of the rest.
+    """
+    if pillar is None:
+        return {}, [Fault("kube_node", "the pillar has no such tree, write one as pillar.example shows")]
+    if not isinstance(pillar, dict) or not pillar:
+        return {}, [Fault("kube_node", f"{types.shown(pillar)} is not a mapping, write it as pillar.example shows")]
+    if _deeper_than(pillar, MAX_DEPTH):
+        return {}, [Fault("kube_node", f"nests deeper than {MAX_DEPTH} levels, write it as pillar.example shows")]
+    return _check_keys(pillar, SCHEMA, "")
+
+
+def missing(tree: dict[str, Any], faults: list[Fault]) -> list[Fault]:
+    """Return a fault for each required key that the merged `tree` lacks and that has no fault yet."""
+    known = [fault.path for fault in faults]
+    found = []
+    for path, remedy in REQUIRED.items():
+        dotted = ".".join(path)
+        told = any(dotted == fault or dotted.startswith(f"{fault}.") or fault == "kube_node" for fault in known)
+        if get(tree, path) is None and not told:
+            found.append(Fault(dotted, f"is missing, {remedy}"))
+    return found
+
+
+def nearest(name: object, known: list[str]) -> str:
+    """Return what to do about an unknown `name`: the nearest known one, or all of a few."""
+    close = difflib.get_close_matches(str(name)[:80], known, n=1, cutoff=0.6)
+    return f"did you mean {close[0]}?" if close else f"known here: {', '.join(known[:20])}"
+
+
+def _check_keys(tree: dict[Any, Any], schema: dict[str, Any], at: str) -> tuple[dict[str, Any], list[Fault]]:
+    sound: dict[str, Any] = {}
+    faults: list[Fault] = []
+    for key, value in tree.items():
+        path = f"{at}{types.shown_key(key)}"
+        if not isinstance(key, str) or key not in schema:
+            faults.append(Fault(path, f"is not a known key, {nearest(key, sorted(schema))}"))
+            continue
+        content, found = _check_value(path, value, schema[key])
+        faults += found
+        if not found or isinstance(schema[key], dict):
+            sound[key] = content
+    return sound, faults
+
+
+def _check_value(path: str, value: Any, wanted: Any) -> tuple[Any, list[Fault]]:
+    if wanted is not SETTINGS and not isinstance(wanted, dict):
+        message = wanted(value) if value is not None else "has no value, write one or leave the key out"
+        return value, [Fault(path, message)] if message else []
+    if not isinstance(value, dict):
+        return {}, [Fault(path, f"{types.shown(value)} is not a mapping, write 'key: value' lines below it")]
+    return (value, []) if wanted is SETTINGS else _check_keys(value, wanted, f"{path}.")
+
+
+def _deeper_than(value: Any, depth: int) -> bool:
+    """Tell whether `value` nests deeper than `depth`, without recursion of its own."""
+    level = [value]
+    for _ in range(depth):
+        level = [
+            inner
+            for outer in level
+            if isinstance(outer, (dict, list))
+            for inner in (outer.values() if isinstance(outer, dict) else outer)
+        ]
+        if not level:
+            return False
+    return True

@@ -1,0 +1,35 @@
+"""The formula's own data: which files hold it, and what becomes of them.
+
+Pure: the caller reads the files (a minion through its file server, a test from the checkout).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Any
+
+import yaml
+from kube_node_schema import PROFILES
+
+FACTS = ("kubelet", "kube_proxy", "milestones")
+
+
+def load(read: Callable[[str], str]) -> dict[str, Any]:
+    """Return `{defaults, profiles, facts}`.
+
+    Args:
+        read: returns the text of a file by its path in the state tree, for instance `kube_node/defaults.yaml`.
+    """
+    return {
+        "defaults": _parsed(read("kube_node/defaults.yaml")),
+        "profiles": {name: _parsed(read(f"kube_node/profiles/{name}.yaml")) for name in PROFILES},
+        "facts": {name: _parsed(read(f"kube_node/versions/{name}.yaml")) for name in FACTS},
+    }
+
+
+@lru_cache(maxsize=32)
+def _parsed(text: str) -> dict[str, Any]:
+    """Parse YAML; the result is shared, so nobody may change it."""
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    return yaml.load(text, Loader=loader) or {}  # noqa: S506 - a safe loader either way

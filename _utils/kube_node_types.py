@@ -1,0 +1,217 @@
+"""The types of the pillar's values: each a function that returns what is wrong and what to do, or None.
+
+Pure: no Salt, no I/O. `kube_node_schema` says which key has which type.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import urlsplit
+
+Check = Callable[[Any], "str | None"]
+
+# RFC 1123, as k8s.io/apimachinery/pkg/util/validation has it.
+_LABEL = r"[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?"
+_SUBDOMAIN = re.compile(rf"{_LABEL}(?:\.{_LABEL})*")
+_QUALIFIED_NAME = re.compile(r"[A-Za-z0-9](?:[-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?")
+_RELEASE = re.compile(r"(\d+)\.(\d+)\.(\d+)")
+_PATH = re.compile(r"(?:/[A-Za-z0-9._@+:-]+)+")
+_BOOTSTRAP_TOKEN = re.compile(r"[a-z0-9]{6}\.[a-z0-9]{16}")
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+# distribution/reference's grammar, without its length bookkeeping.
+_IMAGE = re.compile(
+    r"[a-z0-9](?:[a-zA-Z0-9.:_/-]*[a-zA-Z0-9])?(?::[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?(?:@sha256:[0-9a-f]{64})?"
+)
+_SOURCE = re.compile(r"(?:salt|file|https)://[^\s'\"\\%$]+")
+_SOCKET = re.compile(r"unix://(?:/[A-Za-z0-9._@+:-]+)+")
+_EFFECTS = ("NoSchedule", "PreferNoSchedule", "NoExecute")
+
+
+def shown(value: Any) -> str:
+    """Return `value` as a fault shows it: one short line, whatever it is."""
+    text = repr(value) if isinstance(value, str) else str(value)
+    text = text.encode("ascii", "backslashreplace").decode().replace("\n", " ")
+    return text if len(text) <= 80 else f"{text[:77]}..."
+
+
+def shown_key(key: Any) -> str:
+    """Return a mapping's key as a part of a path shows it."""
+    plain = isinstance(key, str) and re.fullmatch(r"[A-Za-z0-9_./-]{1,63}", key)
+    return key if plain else shown(key)
+
+
+def _matches(pattern: re.Pattern[str], limit: int, wanted: str) -> Check:
+    def check(value: Any) -> str | None:
+        if isinstance(value, str) and len(value) <= limit and pattern.fullmatch(value):
+            return None
+        return f"{shown(value)} is not {wanted}"
+
+    return check
+
+
+release = _matches(_RELEASE, 32, "a full release, write it as X.Y.Z, for instance 1.36.2")
+name = _matches(_SUBDOMAIN, 253, "a lower-case RFC 1123 name, use letters a-z, digits, '-' and '.'")
+path = _matches(_PATH, 4096, "an absolute path, write one without '..', white space, quotes, '%' or '$'")
+sha256 = _matches(_SHA256, 64, "a SHA-256 digest, write the 64 hex digits that sha256sum prints")
+socket = _matches(_SOCKET, 108, "a socket, write one such as unix:///run/containerd/containerd.sock")
+image = _matches(_IMAGE, 512, "an image reference, write REGISTRY/NAME:TAG or REGISTRY/NAME@sha256:DIGEST")
+source = _matches(_SOURCE, 2048, "a source, write a folder as salt://…, file://… or https://…")
+
+
+def bootstrap_token(value: Any) -> str | None:
+    """Check a bootstrap token; the fault does not show it, it may be a secret with a slip."""
+    if isinstance(value, str) and _BOOTSTRAP_TOKEN.fullmatch(value):
+        return None
+    return "is not a bootstrap token, write 6 and 16 characters a-z0-9 as in abcdef.0123456789abcdef"
+
+
+def absolute_path(value: Any) -> str | None:
+    """Check an absolute path that stays what it says (no `.` or `..` in it)."""
+    if fault := path(value):
+        return fault
+    if {".", ".."} & set(value.split("/")):
+        return f"{shown(value)} has '.' or '..' in it, write the path it leads to"
+    return None
+
+
+def text(value: Any) -> str | None:
+    """Check a line of printable text."""
+    if isinstance(value, str) and value and value.isprintable():
+        return None
+    return f"{shown(value)} is not a line of text, write one without control characters"
+
+
+def boolean(value: Any) -> str | None:
+    """Check a boolean."""
+    return None if isinstance(value, bool) else f"{shown(value)} is not a boolean, write true or false"
+
+
+def integer(low: int, high: int) -> Check:
+    """Return a check for a whole number in [low, high]."""
+
+    def check(value: Any) -> str | None:
+        if isinstance(value, int) and not isinstance(value, bool) and low <= value <= high:
+            return None
+        return f"{shown(value)} is not a whole number from {low} to {high}, write one without quotes"
+
+    return check
+
+
+def one_of(*choices: str) -> Check:
+    """Return a check for one of `choices`."""
+
+    def check(value: Any) -> str | None:
+        if isinstance(value, str) and value in choices:
+            return None
+        return f"{shown(value)} is not known, choose one of {', '.join(choices)}"
+
+    return check
+
+
+def list_of(item: Check) -> Check:
+    """Return a check for a list without duplicates, each item checked by `item`."""
+
+    def check(value: Any) -> str | None:
+        if not isinstance(value, list):
+            return f"{shown(value)} is not a list, write one item a line after '- '"
+        for entry in value:
+            if fault := item(entry):
+                return fault
+        if len({str(entry) for entry in value}) < len(value):
+            return f"{shown(value)} names an item twice, keep one of them"
+        return None
+
+    return check
+
+
+def map_of(key: Check, item: Check) -> Check:
+    """Return a check for a mapping, keys checked by `key` and values by `item`."""
+
+    def check(value: Any) -> str | None:
+        if not isinstance(value, dict):
+            return f"{shown(value)} is not a mapping, write 'key: value' lines"
+        for entry, content in value.items():
+            if fault := key(entry) or item(content):
+                return fault
+        return None
+
+    return check
+
+
+def address(value: Any) -> str | None:
+    """Check an IPv4 or IPv6 address."""
+    try:
+        ipaddress.ip_address(value if isinstance(value, str) else "")
+    except ValueError:
+        return f"{shown(value)} is not an IP address, write one such as 192.168.1.42"
+    return None
+
+
+def cidr(value: Any) -> str | None:
+    """Check a network in CIDR form, without host bits."""
+    wanted = "a network in CIDR form, write one such as 10.68.0.0/16"
+    if not isinstance(value, str) or "/" not in value:
+        return f"{shown(value)} is not {wanted}"
+    try:
+        network = ipaddress.ip_network(value, strict=False)
+    except ValueError:
+        return f"{shown(value)} is not {wanted}"
+    if str(network.network_address) != value.split("/")[0]:
+        return f"{shown(value)} has host bits set, write {network}"
+    return None
+
+
+def api_server(value: Any) -> str | None:
+    """Check the API server's URL: https, a host, perhaps a port, nothing else."""
+    wanted = f"{shown(value)} is not the API server's URL, write https://HOST:PORT"
+    if not isinstance(value, str) or re.search(r"[\s'\"\\%$]", value):
+        return wanted
+    try:
+        url = urlsplit(value)
+        port = url.port
+    except ValueError:
+        return wanted
+    if url.scheme != "https" or not url.hostname or url.path not in ("", "/") or port == 0:
+        return wanted
+    return wanted if url.query or url.fragment or "@" in url.netloc else None
+
+
+def certificates(value: Any) -> str | None:
+    """Check one or more PEM certificates (their content is checked where it is used)."""
+    if not isinstance(value, str) or "-----BEGIN CERTIFICATE-----" not in value:
+        return "is not a PEM certificate, paste the CA file whole after 'ca: |'"
+    if "PRIVATE KEY-----" in value:
+        return "holds a private key, which never leaves the master: paste the certificate alone"
+    return None
+
+
+def qualified_name(value: Any) -> str | None:
+    """Check a label's key: [PREFIX/]NAME (k8s.io/apimachinery IsQualifiedName)."""
+    wanted = f"{shown(value)} is not a label key, write NAME or PREFIX/NAME with letters, digits, '-', '_' and '.'"
+    if not isinstance(value, str):
+        return wanted
+    prefix, slash, last = value.rpartition("/")
+    if not _QUALIFIED_NAME.fullmatch(last) or (slash and name(prefix)):
+        return wanted
+    return None
+
+
+def label_value(value: Any) -> str | None:
+    """Check a label's value: empty, or at most 63 letters, digits, '-', '_' and '.'."""
+    if isinstance(value, str) and (not value or _QUALIFIED_NAME.fullmatch(value)):
+        return None
+    return f"{shown(value)} is not a label value, write at most 63 letters, digits, '-', '_' or '.', in quotes"
+
+
+def taint(value: Any) -> str | None:
+    """Check a taint: `{key, value, effect}` (core/v1 Taint)."""
+    if not isinstance(value, dict) or set(value) - {"key", "value", "effect"}:
+        return f"{shown(value)} is not a taint, write {{key: …, value: …, effect: NoSchedule}}"
+    return (
+        qualified_name(value.get("key"))
+        or label_value(value.get("value", ""))
+        or one_of(*_EFFECTS)(value.get("effect"))
+    )

@@ -1,0 +1,106 @@
+"""What a value of each type in `kube_node/versions/` may be: what is wrong and what to do, or None.
+
+Pure: no Salt, no I/O. The types are explained at the head of versions/kubelet.yaml.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import kube_node_types as types
+
+# Go's time.ParseDuration; apimachinery's resource.Quantity.
+_DURATION = re.compile(r"0|(?:\d+(?:\.\d+)?(?:ns|us|µs|ms|s|m|h))+")
+_QUANTITY = re.compile(r"\d+(?:\.\d+)?(?:[numkMGTPE]|[KMGTPE]i|[eE]-?\d+)?")
+_THRESHOLD = re.compile(rf"(?:{_QUANTITY.pattern}|\d+(?:\.\d+)?%)")
+
+
+def _matching(pattern: re.Pattern[str], wanted: str) -> types.Check:
+    def check(value: Any) -> str | None:
+        if isinstance(value, str) and len(value) <= 256 and pattern.fullmatch(value):
+            return None
+        return f"{types.shown(value)} is not {wanted}"
+
+    return check
+
+
+def _text(value: Any) -> str | None:
+    return None if value == "" else types.text(value)
+
+
+def _number(value: Any) -> str | None:
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        return None
+    return f"{types.shown(value)} is not a number, write one without quotes"
+
+
+def _address_with_port(value: Any) -> str | None:
+    host, colon, port = value.rpartition(":") if isinstance(value, str) else ("", "", "")
+    if colon and port.isascii() and port.isdigit() and int(port) < 65536 and not types.address(host.strip("[]")):
+        return None
+    return f"{types.shown(value)} is not an address with a port, write one such as 0.0.0.0:10256"
+
+
+def _each(check: types.Check) -> types.Check:
+    """Return a check for one value, or two with a comma between (an IPv4 and an IPv6 one)."""
+
+    def both(value: Any) -> str | None:
+        parts = value.split(",") if isinstance(value, str) else [value]
+        return next((fault for fault in map(check, parts) if fault), None)
+
+    return both
+
+
+def _listed(value: Any) -> str | None:
+    return types.list_of(_object)(value)
+
+
+def _object(value: Any) -> str | None:
+    return None if isinstance(value, dict) else f"{types.shown(value)} is not a mapping, write 'key: value' lines"
+
+
+_TEXTS = types.map_of(types.text, _text)
+_duration = _matching(_DURATION, "a duration, write one such as 30s, 1m30s or 24h")
+_quantity = _matching(_QUANTITY, "a quantity, write one such as 200m, 500Mi or '2', in quotes")
+_threshold = _matching(_THRESHOLD, "a threshold, write a quantity such as 200Mi or a percentage such as 10%, in quotes")
+
+CHECKS: dict[str, types.Check] = {
+    "bool": types.boolean,
+    "int": types.integer(-(2**63), 2**63 - 1),
+    "float": _number,
+    "string": _text,
+    "duration": _duration,
+    "quantity": _quantity,
+    "path": lambda value: None if value == "" else types.absolute_path(value),
+    "url": _text,
+    "ip": types.address,
+    "ip_port": lambda value: types.address(value) and _address_with_port(value),
+    "cidr": types.cidr,
+    "ips": _each(types.address),
+    "cidrs": _each(types.cidr),
+    "list": types.list_of(types.text),
+    "ip_list": types.list_of(types.address),
+    "cidr_list": types.list_of(types.cidr),
+    "int_list": types.list_of(types.integer(-(2**31), 2**31 - 1)),
+    "map": _TEXTS,
+    "repeated_map": _TEXTS,
+    "bool_map": types.map_of(types.text, types.boolean),
+    "bool_map_text": types.map_of(types.text, types.boolean),
+    "threshold_map": types.map_of(types.text, _threshold),
+    "header_map": types.map_of(types.text, types.list_of(types.text)),
+    "taint_list": types.list_of(types.taint),
+    "memory_list": _listed,
+    "vmodule_list": _listed,
+    "object_list": _listed,
+    "object": _object,
+}
+
+
+def fault(kind: str, values: tuple[str, ...] | None, value: Any) -> str | None:
+    """Return what is wrong with `value` as one of type `kind`, of which `values` lists what is known, or None."""
+    found = CHECKS[kind](value)
+    if found or not values:
+        return found
+    items = value if isinstance(value, list) else [value]
+    return next((message for message in map(types.one_of(*values), items) if message), None)

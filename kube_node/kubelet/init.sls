@@ -1,0 +1,3 @@
+include:
+  - kube_node.kubelet.config
+  - kube_node.kubelet.service

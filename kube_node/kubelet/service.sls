@@ -1,0 +1,28 @@
+{%- from "kube_node/map.jinja" import kube_node with context %}
+kubelet-service-running:
+  service.running:
+    - name: kubelet
+    - enable: True
+    - require:
+      - sls: kube_node.certificates
+      - sls: kube_node.runtime
+    - watch:
+      - kube_node: kubelet-installed
+      - file: cluster-ca
+      - sls: kube_node.kubelet.config
+
+# The kubelet's start knocks by itself (its ExecStartPost); this one finishes what an earlier, lost knock began.
+kubelet-knocked:
+  event.send:
+    - name: kube_node/kubelet/start
+    - unless:
+      - fun: kube_node.joined
+    - require:
+      - service: kubelet-service-running
+
+kubelet-joined:
+  kube_node.joined:
+    - name: {{ kube_node.node.name }}
+    - timeout: {{ kube_node.certificates.wait_seconds }}
+    - require:
+      - service: kubelet-service-running

@@ -1,0 +1,4 @@
+include:
+  - kube_node.runtime.containerd.install
+  - kube_node.runtime.containerd.config
+  - kube_node.runtime.containerd.service

@@ -1,0 +1,256 @@
+"""Server-side apply: who owns which field, and what happens when two want it.
+
+Field ownership is kept as upstream shows it in metadata.managedFields (KEP-555; paths as structured-merge-diff writes
+them). Without schemas, lists are merged by the keys of `patch.MERGE_KEYS`; lists of custom resources are one value each.
+An object that was never applied has no managedFields; the first apply gives them to "before-first-apply", as upstream
+does with objects from before server-side apply.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from . import patch
+from .clock import now
+from .status import ApiError
+
+Path = tuple[str, ...]
+_ITEM = "."
+#: Fields that are the server's, owned by nobody.
+_UNOWNED = {"apiVersion", "kind"}
+_UNOWNED_METADATA = {
+    "creationTimestamp", "deletionTimestamp", "generateName", "generation", "managedFields", "name", "namespace",
+    "resourceVersion", "selfLink", "uid",
+}  # fmt: skip
+
+
+def apply(
+    live: dict[str, Any] | None, wanted: dict[str, Any], manager: dict[str, str], force: bool, keyed: bool
+) -> dict[str, Any]:
+    """Return the object with what this manager wants merged in, and managedFields to match.
+
+    Args:
+        live: the stored object, None when there is none yet.
+        wanted: what the manager sent.
+        manager: `manager`, `apiVersion` and, for a subresource, `subresource`.
+        force: take fields from other managers instead of a conflict.
+        keyed: lists are merged by their keys (built-in kinds).
+
+    Raises ApiError 409 when another manager owns a field that is to get another value.
+    """
+    me = {"operation": "Apply", **manager}
+    owners = _owners(live, manager["apiVersion"], keyed) if live else []
+    fields = set(_leaves(wanted, keyed))
+    values = _values(live or {}, keyed)
+    new_values = _values(wanted, keyed)
+    others = [owner for owner in owners if not _same(owner[0], me)]
+    conflicts = [
+        (entry, path)
+        for entry, owned in others
+        for path in sorted(owned & fields)
+        if path[-1] != _ITEM and values.get(path) != new_values[path]
+    ]
+    if conflicts and not force:
+        raise _conflict(conflicts)
+    taken = {path for _, path in conflicts}
+    mine = next((owned for entry, owned in owners if _same(entry, me)), set())
+    held = set().union(*(owned for _, owned in others)) if others else set()
+    merged = _merge(live or {}, wanted, keyed)
+    for path in sorted(mine - fields - held, key=len, reverse=True):
+        if not (path[-1] == _ITEM and any(path[:-1] == other[: len(path) - 1] for other in held)):
+            _remove(merged, path[:-1] if path[-1] == _ITEM else path)
+    result = [(entry, owned - taken) for entry, owned in others]
+    before = next((entry for entry, owned in owners if _same(entry, me) and owned == fields), None)
+    result.append((before or {**me, "time": now()}, fields))
+    return _with_managers(merged, result)
+
+
+def track(
+    old: dict[str, Any], new: dict[str, Any], manager: dict[str, str], keyed: bool
+) -> dict[str, Any]:
+    """Return the object with managedFields that say who changed what by an ordinary write.
+
+    An object that nobody applied is not tracked and comes back as it is.
+    """
+    if not old["metadata"].get("managedFields"):
+        return new
+    before, after = _values(old, keyed), _values(new, keyed)
+    changed = {path for path, value in after.items() if before.get(path, ...) != value}
+    gone = before.keys() - after.keys()
+    me = {"operation": "Update", **manager}
+    owners = _owners(old, manager["apiVersion"], keyed)
+    result = [(entry, owned - changed - gone) for entry, owned in owners if not _same(entry, me)]
+    mine = next(((entry, owned) for entry, owned in owners if _same(entry, me)), ({**me, "time": now()}, set()))
+    fields = (mine[1] - gone) | changed
+    entry = mine[0] if fields == mine[1] else {**mine[0], "time": now()}
+    return _with_managers(dict(new), [*result, (entry, fields)])
+
+
+def _owners(
+    live: dict[str, Any], api_version: str, keyed: bool
+) -> list[tuple[dict[str, str], set[Path]]]:
+    entries = live["metadata"].get("managedFields") or []
+    if not entries:
+        first = {"manager": "before-first-apply", "operation": "Update", "apiVersion": api_version, "time": now()}
+        return [(first, set(_leaves(live, keyed)))]
+    return [
+        (
+            {key: value for key, value in entry.items() if key not in ("fieldsV1", "fieldsType")},
+            set(_read(entry["fieldsV1"])),
+        )
+        for entry in entries
+    ]
+
+
+def _same(one: dict[str, str], other: dict[str, str]) -> bool:
+    return all(one.get(key) == other.get(key) for key in ("manager", "operation", "apiVersion", "subresource"))
+
+
+def _with_managers(new: dict[str, Any], owners: list[tuple[dict[str, str], set[Path]]]) -> dict[str, Any]:
+    entries = [{**entry, "fieldsType": "FieldsV1", "fieldsV1": _write(owned)} for entry, owned in owners if owned]
+    return {**new, "metadata": {**new.get("metadata", {}), "managedFields": entries}}
+
+
+def _values(found: dict[str, Any], keyed: bool) -> dict[Path, Any]:
+    return dict(_walk(found, (), keyed))
+
+
+def _leaves(found: dict[str, Any], keyed: bool) -> Iterator[Path]:
+    return (path for path, _ in _walk(found, (), keyed))
+
+
+def _walk(value: Any, path: Path, keyed: bool) -> Iterator[tuple[Path, Any]]:
+    """Yield each owned field's path and value; an item of a keyed list is a field of its own."""
+    if isinstance(value, dict) and (value or not path):
+        for name, inner in value.items():
+            unowned = _UNOWNED if not path else _UNOWNED_METADATA if path == ("f:metadata",) else ()
+            if name not in unowned:
+                yield from _walk(inner, (*path, f"f:{name}"), keyed)
+        return
+    field = path[-1].removeprefix("f:") if path else ""
+    if isinstance(value, list) and value and keyed:
+        if field in patch.SETS:
+            yield from (((*path, f"v:{json.dumps(item)}"), item) for item in value)
+            return
+        if patch.merge_key(field, value):
+            for item in value:
+                inner = (*path, _item_key(field, item))
+                yield (*inner, _ITEM), None
+                yield from _walk(item, inner, keyed)
+            return
+    yield path, value
+
+
+def _item_key(field: str, item: dict[str, Any]) -> str:
+    key = patch.merge_key(field, [item]) or ""
+    keys = {key: item[key]}
+    if field == "ports":
+        keys["protocol"] = item.get("protocol", "TCP")
+    return "k:" + json.dumps(keys, sort_keys=True, separators=(",", ":"))
+
+
+def _merge(live: Any, wanted: Any, keyed: bool, field: str = "") -> Any:
+    if isinstance(wanted, dict):
+        base = live if isinstance(live, dict) else {}
+        return {**base, **{name: _merge(base.get(name), value, keyed, name) for name, value in wanted.items()}}
+    if not isinstance(wanted, list) or not isinstance(live, list) or not keyed:
+        return wanted
+    if field in patch.SETS:
+        return [*live, *(item for item in wanted if item not in live)]
+    if not (patch.merge_key(field, wanted) and patch.merge_key(field, live)):
+        return wanted
+    merged = {_item_key(field, item): item for item in live}
+    for item in wanted:
+        key = _item_key(field, item)
+        merged[key] = _merge(merged.get(key), item, keyed)
+    return list(merged.values())
+
+
+def _remove(found: Any, path: Path) -> None:
+    """Take a field out of an object just merged, and the empty objects it leaves behind."""
+    step, rest = path[0], path[1:]
+    if isinstance(found, list):
+        field_items = [item for item in found if not _is_item(item, step)]
+        if rest:
+            for item in found:
+                if _is_item(item, step):
+                    _remove(item, rest)
+        else:
+            found[:] = field_items
+        return
+    name = step.removeprefix("f:")
+    if not isinstance(found, dict) or name not in found:
+        return
+    if not rest:
+        del found[name]
+        return
+    found[name] = list(found[name]) if isinstance(found[name], list) else dict(found[name] or {})
+    _remove(found[name], rest)
+    if not found[name]:
+        del found[name]
+
+
+def _is_item(item: Any, step: str) -> bool:
+    wanted = json.loads(step[2:])
+    if step.startswith("v:"):
+        return item == wanted
+    return all(item.get(key, "TCP" if key == "protocol" else None) == value for key, value in wanted.items())
+
+
+def _write(paths: set[Path]) -> dict[str, Any]:
+    tree: dict[str, Any] = {}
+    for path in sorted(paths):
+        node = tree
+        for step in path:
+            node = node.setdefault(step, {})
+    return tree
+
+
+def _read(tree: dict[str, Any], path: Path = ()) -> Iterator[Path]:
+    if not tree and path:
+        yield path
+    for step, inner in tree.items():
+        yield from _read(inner, (*path, step))
+
+
+def _conflict(conflicts: list[tuple[dict[str, str], Path]]) -> ApiError:
+    by_manager: dict[str, list[str]] = {}
+    for entry, path in conflicts:
+        by_manager.setdefault(_manager_name(entry), []).append(_dotted(path))
+    if len(conflicts) == 1:
+        manager, (path,) = next(iter(by_manager.items()))
+        message = f"Apply failed with 1 conflict: conflict with {manager}: {path}"
+    else:
+        texts = [
+            "\n".join([f"conflicts with {manager}:", *(f"- {path}" for path in paths)])
+            for manager, paths in sorted(by_manager.items())
+        ]
+        message = f"Apply failed with {len(conflicts)} conflicts: " + "\n".join(texts)
+    causes = [
+        {"reason": "FieldManagerConflict", "message": f"conflict with {manager}", "field": path}
+        for manager, paths in by_manager.items()
+        for path in paths
+    ]
+    return ApiError(409, "Conflict", message, causes=causes)
+
+
+def _manager_name(entry: dict[str, str]) -> str:
+    name = json.dumps(entry["manager"])
+    if entry.get("subresource"):
+        name += f' with subresource "{entry["subresource"]}"'
+    if entry["operation"] == "Update":
+        name += f" using {entry['apiVersion']} at {entry['time']}"
+    return name
+
+
+def _dotted(path: Path) -> str:
+    text = ""
+    for step in path:
+        kind, value = step[:2], step[2:]
+        if kind == "k:":
+            text += "[" + ",".join(f"{k}={json.dumps(v)}" for k, v in json.loads(value).items()) + "]"
+        else:
+            text += f"[={value}]" if kind == "v:" else f".{value}"
+    return text

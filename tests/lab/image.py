@@ -1,0 +1,173 @@
+"""The node image: Debian with a container runtime and Salt, built once and kept in the cache.
+
+`ensure` gives its folder. A node lays an overlay over it (`lab.machine`), so nothing ever writes to it again. The
+build runs in mount and PID namespaces of its own: whatever ends it, its mounts and processes end too.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterable
+from hashlib import sha256
+from importlib import metadata
+from pathlib import Path
+
+from lab import host, pip_settings
+from lab.bootstrap import locked
+
+SUITE = "bookworm"
+MIRROR = "http://deb.debian.org/debian"
+FILES = Path(__file__).with_name("image_files")
+PACKAGES = (
+    "systemd systemd-sysv dbus iproute2 iptables ca-certificates procps kmod python3 util-linux "
+    "containerd runc containernetworking-plugins conntrack socat ebtables ethtool ipset"
+).split()
+# What compiles Salt's timelib and the pause program; it stays out of the image.
+BUILD_PACKAGES = "python3-venv python3-dev gcc libc6-dev".split()
+# Timers that would reach for the network, and a console nobody sits at.
+MASKED = "apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer fstrim.timer e2scrub_all.timer console-getty.service"
+ENABLED = ("salt-minion.service", "lab-network.service")
+
+INSTALL_SALT = f"""
+set -eu
+export DEBIAN_FRONTEND=noninteractive
+apt-get update -qq
+apt-get install -qq --no-install-recommends {" ".join(BUILD_PACKAGES)} >/dev/null
+python3 -m venv /opt/salt
+/opt/salt/bin/pip install --quiet "salt=={{salt}}"
+"""
+
+
+class ImageError(RuntimeError):
+    """The node image could not be built."""
+
+
+def key(salt: str) -> str:
+    """The recipe's name: another recipe is another image."""
+    files = {str(path.relative_to(FILES)): path.read_text() for path in sorted(FILES.rglob("*")) if path.is_file()}
+    recipe = [SUITE, os.uname().machine, PACKAGES, MASKED, ENABLED, INSTALL_SALT, salt, files]
+    return f"{SUITE}-{sha256(json.dumps(recipe).encode()).hexdigest()[:12]}"
+
+
+def mirror(index_targets: str, suite: str) -> str:
+    """The mirror this machine's own apt uses for `suite`.
+
+    Args:
+        index_targets: What `apt-get indextargets` printed, a line each of suite, origin and address.
+    """
+    for line in index_targets.splitlines():
+        release, origin, address = [*line.split("|"), "", ""][:3]
+        if release == suite and origin == "Debian" and address.startswith(("http://", "https://")):
+            return address.rstrip("/")
+    return MIRROR
+
+
+def ensure(say: Callable[[str], None] = print) -> Path:
+    """The folder of the node image, built first when the cache does not hold it.
+
+    Args:
+        say: Told in one line when there is something to wait for.
+
+    Raises:
+        ImageError: The build failed; names its log.
+    """
+    images = host.cache() / "images"
+    folder = images / key(metadata.version("salt"))
+    with locked(images / "lock"):
+        if folder.exists():
+            return folder
+        log = images / f"{folder.name}.log"
+        say(f"building the node image {folder} (once, some minutes; log: {log})")
+        build(folder, log)
+    return folder
+
+
+def build(folder: Path, log: Path) -> None:
+    """Builds the image beside `folder` and moves it there when it is whole."""
+    partial = folder.with_suffix(".partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(parents=True)
+    namespaces = "unshare --mount --pid --fork --kill-child --mount-proc".split()
+    with log.open("w") as output:
+        done = subprocess.run(
+            [*namespaces, sys.executable, "-m", "lab.image", partial], stdout=output, stderr=subprocess.STDOUT
+        )
+    if done.returncode:
+        shutil.rmtree(partial, ignore_errors=True)
+        raise ImageError(f"the node image could not be built, see {log}:\n{log.read_text()[-2000:]}")
+    (partial / "image").rename(folder)
+    shutil.rmtree(partial)
+
+
+def build_here(partial: Path) -> None:
+    """Builds the image as `partial`/image. For namespaces that end with this process."""
+    image = partial / "image"
+    bootstrap(image)
+    install_salt(image, partial)
+    configure(image)
+
+
+def bootstrap(image: Path) -> None:
+    """Lays out Debian; the packages are kept in the cache, so that an interrupted build goes on quickly."""
+    packages = host.cache() / "packages"
+    packages.mkdir(parents=True, exist_ok=True)
+    include = ",".join(PACKAGES)
+    options = ["--variant=minbase", f"--include={include}", f"--cache-dir={packages}"]
+    subprocess.run(["debootstrap", *options, SUITE, image, own_mirror()], check=True)
+
+
+def own_mirror() -> str:
+    """The mirror that apt uses here, or Debian's own where there is no apt."""
+    if shutil.which("apt-get") is None:
+        return MIRROR
+    command = ["apt-get", "indextargets", "--format", "$(CODENAME)|$(ORIGIN)|$(REPO_URI)", "Created-By: Packages"]
+    return mirror(subprocess.run(command, capture_output=True, text=True).stdout, SUITE)
+
+
+def install_salt(image: Path, work: Path) -> None:
+    """Puts Salt into the image's /opt/salt, with compilers that live in an overlay which is thrown away."""
+    upper, overlay, root, salt, wheels = (work / name for name in ("upper", "work", "root", "salt", "../../pip"))
+    for folder in (upper, overlay, root, salt, wheels):
+        folder.mkdir(parents=True, exist_ok=True)
+    options = f"lowerdir={image},upperdir={upper},workdir={overlay}"
+    subprocess.run(["mount", "-t", "overlay", "overlay", "-o", options, root], check=True)
+    settings = pip_settings.merged(pip_settings.files(Path.home(), os.environ))
+    (root / "etc/pip.conf").write_text(settings)
+    binds = [f"--bind={salt}:/opt/salt", f"--bind={wheels.resolve()}:/root/.cache/pip"]
+    binds += [f"--bind-ro={place}" for place in pip_settings.binds()]
+    variables = [f"--setenv={key}={value}" for key, value in pip_settings.variables(os.environ).items()]
+    script = INSTALL_SALT.format(salt=metadata.version("salt"))
+    nspawn(root, *binds, *variables, "--resolv-conf=copy-host", "--", "sh", "-c", script)
+    (image / "opt").mkdir(exist_ok=True)
+    salt.rename(image / "opt/salt")
+
+
+def nspawn(root: Path, *arguments: str | Path) -> None:
+    """Runs a command in `root`, on this machine's network."""
+    options = ["--register=no", "--keep-unit", "--as-pid2", "--pipe", "--quiet"]
+    subprocess.run(["systemd-nspawn", "-D", root, *options, *arguments], check=True)
+
+
+def configure(image: Path) -> None:
+    """Adds the lab's own files and takes away what a node would not miss."""
+    shutil.copytree(FILES, image, dirs_exist_ok=True)
+    systemctl(image, "enable", ENABLED)
+    systemctl(image, "mask", MASKED.split())
+    (image / "etc/machine-id").write_text("")
+    for waste in ("var/lib/apt/lists", "usr/share/doc", "usr/share/man", "usr/share/locale"):
+        shutil.rmtree(image / waste, ignore_errors=True)
+    for package in (image / "var/cache/apt/archives").glob("*.deb"):
+        package.unlink()
+
+
+def systemctl(image: Path, verb: str, units: Iterable[str]) -> None:
+    """Enables or masks units in an image that does not run."""
+    subprocess.run(["systemctl", f"--root={image}", verb, *units], check=True)
+
+
+if __name__ == "__main__":
+    build_here(Path(sys.argv[1]))

@@ -39,7 +39,9 @@ def parameters():
                 __salt__["pillar.get"]("kube_node", None), _machine(), kube_node_sources.load(_read)
             )
         except kube_node_parameters.ParameterError as error:
-            raise CommandExecutionError(f"The kube_node pillar of {__opts__['id']} cannot be used:\n{error}") from error
+            raise CommandExecutionError(
+                f"The kube_node pillar of {__opts__['id']} cannot be used:\n{error}"
+            ) from error
         __context__["kube_node.parameters"] = compiled
     return __context__["kube_node.parameters"]
 
@@ -93,7 +95,9 @@ def binary_faults(binaries):
             continue
         cached = __salt__["cp.cache_file"](binary["source"])
         if not cached:
-            faults.append(f"binaries.source: {binary['source']} is not there, put the file there or correct the source")
+            faults.append(
+                f"binaries.source: {binary['source']} is not there, put the file there or correct the source"
+            )
         elif (found := __salt__["file.get_hash"](cached, "sha256")) != binary["sha256"]:
             faults.append(
                 f"binaries.sha256.{binary['name']}: {binary['sha256']} is not the digest of {binary['source']}, "
@@ -120,7 +124,9 @@ def _machine():
     gateways = __salt__["network.default_route"]("inet") if "network.default_route" in __salt__ else []
     interface = next((route["interface"] for route in gateways), None)
     addresses = __grains__.get("ip4_interfaces", {}).get(interface, [])
-    salt_call = shutil.which("salt-call", path=f"{Path(sys.executable).parent}:/usr/bin:/usr/local/bin:/opt/salt/bin")
+    salt_call = shutil.which(
+        "salt-call", path=f"{Path(sys.executable).parent}:/usr/bin:/usr/local/bin:/opt/salt/bin"
+    )
     return {
         "id": __opts__["id"],
         "address": addresses[0] if addresses else None,

@@ -31,6 +31,8 @@ __virtualname__ = "kubelet_csr"
 REQUESTS = "/apis/certificates.k8s.io/v1/certificatesigningrequests"
 NODES = "/api/v1/nodes"
 TRIES = 3
+CLIENT_SIGNER = kubelet_csr_policy.DEFAULT_POLICY["client_signer"]
+SERVING_SIGNER = kubelet_csr_policy.DEFAULT_POLICY["serving_signer"]
 
 
 def __virtual__():
@@ -144,7 +146,7 @@ def _served(decisions):
     return {
         decision["minion"]
         for decision in decisions
-        if decision["verdict"] == "approve" and decision["signer"] == kubelet_csr_policy.SERVING_SIGNER
+        if decision["verdict"] == "approve" and decision["signer"] == SERVING_SIGNER
     }
 
 
@@ -205,7 +207,7 @@ def _judge(api, cluster, request, others):
 
 def _facts(api, cluster, request, others):
     """Gather what the policy decides on: csr-policy's inputs, from the API and from this master alone."""
-    name = kubelet_csr_request.claimed_node(request)
+    name = kubelet_csr_request.outline(request).node
     ours = _node(cluster, name) if name else None
     return {
         "now": datetime.now(timezone.utc),
@@ -251,7 +253,7 @@ def _accepted():
 def _identity(minion):
     """Return who a minion is by the pillar that this master compiles for it now."""
     grains = salt.utils.minions.get_minion_data(minion, __opts__)[1] or {}
-    compiled = salt.pillar.Pillar(__opts__ | {"file_client": "local"}, grains, minion, "base").compile_pillar()
+    compiled = salt.pillar.Pillar({**__opts__, "file_client": "local"}, grains, minion, "base").compile_pillar()
     return kube_node_identity.identity(compiled.get("kube_node"), minion)
 
 
@@ -276,7 +278,7 @@ def _superseded(request, others):
 def _same_asker(one, other):
     keys = ("username", "signerName")
     return all((one.get("spec") or {}).get(key) == (other.get("spec") or {}).get(key) for key in keys) and (
-        kubelet_csr_request.claimed_node(one) == kubelet_csr_request.claimed_node(other)
+        kubelet_csr_request.outline(one).node == kubelet_csr_request.outline(other).node
     )
 
 
@@ -285,10 +287,8 @@ def _created(request):
 
 
 def _undecided(request):
-    signers = (kubelet_csr_policy.CLIENT_SIGNER, kubelet_csr_policy.SERVING_SIGNER)
-    return (request.get("spec") or {}).get("signerName") in signers and not (request.get("status") or {}).get(
-        "conditions"
-    )
+    conditions = (request.get("status") or {}).get("conditions")
+    return (request.get("spec") or {}).get("signerName") in (CLIENT_SIGNER, SERVING_SIGNER) and not conditions
 
 
 def _told(decision):

@@ -61,7 +61,9 @@ def binary_installed(name, path, source, sha256):
     if placed and linked:
         return _result(name, True, f"{path} is in use")
     if Path(name).exists() and not Path(name).is_symlink():
-        return _result(name, False, f"{name} is a file that is not ours, move it away or choose another paths.bin")
+        return _result(
+            name, False, f"{name} is a file that is not ours, move it away or choose another paths.bin"
+        )
     changes = {} if placed else {path: f"installed from {source}"}
     if not linked:
         before = str(Path(name).readlink()) if Path(name).is_symlink() else None
@@ -92,7 +94,9 @@ def joined(name, timeout):
     """
     if __opts__["test"]:
         missing = __salt__["kube_node.missing_certificates"]()
-        return _result(name, None if missing else True, f"would wait for {', '.join(missing)}" if missing else "Joined")
+        return _result(
+            name, None if missing else True, f"would wait for {', '.join(missing)}" if missing else "Joined"
+        )
     deadline = time.monotonic() + timeout
     # The certificates appear as links in a folder that the kubelet makes: looking is cheaper than a watch on its parents.
     while missing := __salt__["kube_node.missing_certificates"]():

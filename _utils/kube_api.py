@@ -74,7 +74,9 @@ class Api:
         query = {"limit": PAGE, **(query or {})}
         while True:
             page = self.request("GET", path, query=query)
-            found += page.get("items") or []
+            # A list says once what its items are; one by one, they say it themselves.
+            kind = {"apiVersion": page.get("apiVersion"), "kind": str(page.get("kind")).removesuffix("List")}
+            found += [kind | item for item in page.get("items") or []]
             metadata = page.get("metadata") or {}
             if not metadata.get("continue"):
                 return found, metadata.get("resourceVersion", "")
@@ -89,7 +91,9 @@ class Api:
             for line in _lines(response):
                 yield json.loads(line)
 
-    def _send(self, method: str, path: str, body: Any, query: dict[str, Any] | None, read_seconds: float) -> Any:
+    def _send(
+        self, method: str, path: str, body: Any, query: dict[str, Any] | None, read_seconds: float
+    ) -> Any:
         import urllib3
 
         url = f"{self.server}{quote(path, safe='/')}{'?' + urlencode(query) if query else ''}"
@@ -135,7 +139,9 @@ def _decoded(response: Any) -> Any:
     if 200 <= response.status < 300:
         return content
     message = content.get("message") if isinstance(content, dict) else None
-    raise ApiError(response.status, message or f"HTTP {response.status}", _seconds(response.headers.get("Retry-After")))
+    raise ApiError(
+        response.status, message or f"HTTP {response.status}", _seconds(response.headers.get("Retry-After"))
+    )
 
 
 def _seconds(header: str | None) -> float | None:

@@ -35,8 +35,15 @@ def by_room(node: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:
     paths = node["paths"]
     systemd = "/etc/systemd/system"
     rooms = {
+        "os": [
+            File("kernel-parameters", "/etc/sysctl.d/95-kube-node.conf", "os/files/sysctl.conf.jinja"),
+        ],
         "containerd": [
-            File("containerd-config", "/etc/containerd/config.toml", "runtime/containerd/files/config.toml.jinja"),
+            File(
+                "containerd-config",
+                "/etc/containerd/config.toml",
+                "runtime/containerd/files/config.toml.jinja",
+            ),
         ],
         "cni": [
             File(
@@ -58,13 +65,30 @@ def by_room(node: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:
         ],
         "kubelet": [
             File("kubelet-config", f"{paths['kubelet']}/config.yaml", "kubelet/files/config.yaml.jinja"),
-            File("kubelet-knock-unit", f"{systemd}/kube-node-knock.service", "kubelet/files/kube-node-knock.service.jinja"),
+            File(
+                "kubelet-knock-unit",
+                f"{systemd}/kube-node-knock.service",
+                "kubelet/files/kube-node-knock.service.jinja",
+            ),
             File("kubelet-unit", f"{systemd}/kubelet.service", "kubelet/files/kubelet.service.jinja"),
         ],
         "kube_proxy": [
-            File("kube-proxy-kubeconfig", f"{paths['kubernetes']}/kube-proxy.kubeconfig", "kube_proxy/files/kube-proxy.kubeconfig.jinja", mode="0600"),
-            File("kube-proxy-config", f"{paths['kube_proxy']}/config.yaml", "kube_proxy/files/config.yaml.jinja"),
-            File("kube-proxy-unit", f"{systemd}/kube-proxy.service", "kube_proxy/files/kube-proxy.service.jinja"),
+            File(
+                "kube-proxy-kubeconfig",
+                f"{paths['kubernetes']}/kube-proxy.kubeconfig",
+                "kube_proxy/files/kube-proxy.kubeconfig.jinja",
+                mode="0600",
+            ),
+            File(
+                "kube-proxy-config",
+                f"{paths['kube_proxy']}/config.yaml",
+                "kube_proxy/files/config.yaml.jinja",
+            ),
+            File(
+                "kube-proxy-unit",
+                f"{systemd}/kube-proxy.service",
+                "kube_proxy/files/kube-proxy.service.jinja",
+            ),
         ],
     }
     return {room: [asdict(file) for file in files] for room, files in rooms.items()}
@@ -80,7 +104,7 @@ def render(node: dict[str, Any], templates: dict[str, str]) -> dict[str, str]:
     Returns:
         The content of each file by its path on the node.
     """
-    environment = jinja2.Environment(  # noqa: S701 - these are unit and configuration files, not HTML
+    environment = jinja2.Environment(
         loader=jinja2.DictLoader(templates), undefined=jinja2.StrictUndefined, keep_trailing_newline=True
     )
     environment.globals["salt"] = {"kube_node.parameters": lambda: node}

@@ -5,7 +5,6 @@ Pure: no Salt, no I/O.
 
 from __future__ import annotations
 
-import copy
 from typing import Any
 
 Path = tuple[str, ...]
@@ -27,32 +26,31 @@ def merge(layers: list[tuple[str, dict[str, Any]]]) -> tuple[dict[str, Any], dic
     return tree, origins
 
 
-def _lay(below: dict[str, Any], above: dict[str, Any], layer: str, origins: dict[Path, str], at: Path) -> None:
+def _lay(
+    below: dict[str, Any], above: dict[str, Any], layer: str, origins: dict[Path, str], at: Path
+) -> None:
     for key, value in above.items():
         here = (*at, key)
         if isinstance(value, dict) and value:
+            origins.pop(here, None)
             if not isinstance(below.get(key), dict):
-                origins.pop(here, None)
                 below[key] = {}
             _lay(below[key], value, layer, origins, here)
         elif isinstance(value, dict) and isinstance(below.get(key), dict):
             continue
         else:
-            for leaf in [path for path in origins if path[: len(here)] == here]:
-                del origins[leaf]
-            below[key] = copy.deepcopy(value)
+            if isinstance(below.get(key), dict):
+                for leaf in [path for path in origins if path[: len(here)] == here]:
+                    del origins[leaf]
+            below[key] = _copy(value)
             origins[here] = layer
 
 
-def leaves(tree: dict[str, Any], at: Path = ()) -> list[tuple[Path, Any]]:
-    """Return each leaf of `tree` with its path; an empty mapping is a leaf."""
-    found: list[tuple[Path, Any]] = []
-    for key, value in tree.items():
-        if isinstance(value, dict) and value:
-            found += leaves(value, (*at, key))
-        else:
-            found.append(((*at, key), value))
-    return found
+def _copy(value: Any) -> Any:
+    """Copy into plain types: a masterless minion's pillar has OrderedDicts, which YAML would not write."""
+    if isinstance(value, dict):
+        return {key: _copy(item) for key, item in value.items()}
+    return [_copy(item) for item in value] if isinstance(value, list) else value
 
 
 def get(tree: dict[str, Any], path: Path) -> Any:

@@ -10,15 +10,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from kube_node_versions import Facts, parse, span
+from kube_node_versions import Facts, lifetime, parse, span
 
 
 @dataclass(frozen=True, slots=True)
 class ProxyMode:
     """A mode of kube-proxy in one minor.
 
-    ``gate`` is the feature gate to switch on for it, None when none is needed; ``kernel`` the oldest kernel that it
-    runs on, None when any does.
+    ``gate`` is the feature gate to switch on for it, None when none is needed; ``kernel`` the oldest kernel
+    that it runs on, None when any does.
     """
 
     name: str
@@ -34,18 +34,18 @@ def holds(facts: Facts, milestone: str, minor: str) -> bool:
 
 
 def dockershim(facts: Facts, minor: str) -> bool:
-    """Whether the kubelet talks to Docker itself, with CNI flags of its own; else Docker needs cri-dockerd."""
+    """Whether the kubelet talks to Docker itself; in later minors Docker needs cri-dockerd."""
     return holds(facts, "dockershim", minor)
 
 
 def container_runtime_flag(facts: Facts, minor: str) -> bool:
     """Whether a CRI runtime must be announced by ``--container-runtime=remote``."""
-    return holds(facts, "container_runtime_flag", minor)
+    return minor in lifetime(facts, "kubelet", "flag", "container-runtime")
 
 
 def pod_infra_container_image_flag(facts: Facts, minor: str) -> bool:
-    """Whether the kubelet takes ``--pod-infra-container-image``; later only the runtime knows the sandbox image."""
-    return holds(facts, "pod_infra_container_image_flag", minor)
+    """Whether the kubelet is told the sandbox image too; in later minors only the runtime is."""
+    return minor in lifetime(facts, "kubelet", "flag", "pod-infra-container-image")
 
 
 def cgroup_v1_refused(facts: Facts, minor: str) -> bool:
@@ -59,7 +59,7 @@ def csr_api(facts: Facts, minor: str) -> str:
 
 
 def feature_gate(facts: Facts, gate: str, minor: str) -> bool | None:
-    """A feature gate's default in ``minor``, None before the gate existed or for a gate without a fact."""
+    """A feature gate's default in ``minor``, None where that minor does not know the gate."""
     return step(facts["milestones"]["feature_gates"].get(gate, {}), minor)
 
 
@@ -116,7 +116,7 @@ def node_label_verdict(facts: Facts, minor: str, key: str) -> str:
 
 
 def tested(facts: Facts, minor: str) -> dict[str, str]:
-    """Versions of what stands beside the kubelet that a distribution shipped with ``minor``; empty if none is known."""
+    """Versions of runtime and CNI plugins that a distribution shipped with ``minor``; empty if unknown."""
     return dict(facts["milestones"]["tested"].get(minor, {}))
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import kube_node_checks as checks
 import kube_node_files as files
+import kube_node_milestones as milestones
 import kube_node_schema as schema
 import kube_node_settings as settings
 import kube_node_versions as versions
@@ -62,7 +63,10 @@ def explain_node(
     if not faults:
         layers.append(("derived", _derived(tree, machine, sources["facts"])))
     tree, origins = merge([*layers, ("pillar", sound)])
-    placed = {component: settings.place(component, tree, origins, sources["facts"]) for component in settings.COMPONENTS}
+    placed = {
+        component: settings.place(component, tree, origins, sources["facts"])
+        for component in settings.COMPONENTS
+    }
     faults += [fault for placement in placed.values() for fault in placement.faults]
     faults = faults or checks.contradictions(tree)
     if faults:
@@ -85,7 +89,7 @@ def _derived(tree: dict[str, Any], machine: dict[str, Any], facts: dict[str, Any
         "cluster": {"dns_address": dns_address},
         "node": {"name": name, "addresses": addresses, "salt_call": machine["salt_call"]},
         "runtime": {
-            "sandbox_image": runtime["sandbox_image"] or versions.pause_image(facts, minor),
+            "sandbox_image": runtime["sandbox_image"] or milestones.pause_image(facts, minor),
             "unit": "containerd.service",
             "systemd_cgroup": runtime["cgroup_driver"] == "systemd",
         },
@@ -110,7 +114,7 @@ def _derived(tree: dict[str, Any], machine: dict[str, Any], facts: dict[str, Any
                 "kubeconfig": f"{paths['kubernetes']}/kubelet.kubeconfig",
                 "node-ip": addresses[0] if addresses else None,
                 "node-labels": ",".join(f"{key}={value}" for key, value in sorted(labels.items())) or None,
-                "pod-infra-container-image": runtime["sandbox_image"] or versions.pause_image(facts, minor),
+                "pod-infra-container-image": runtime["sandbox_image"] or milestones.pause_image(facts, minor),
                 "root-dir": paths["kubelet"],
             },
         },

@@ -30,8 +30,6 @@ class Fault:
 # Kubernetes' own settings are checked against the facts of the minor, by kube_node_settings.
 SETTINGS = object()
 
-_EXTRA_ARGS = types.map_of(types.text, lambda _: None)
-
 SCHEMA: dict[str, Any] = {
     "version": types.release,
     "profile": types.one_of(*PROFILES),
@@ -39,7 +37,7 @@ SCHEMA: dict[str, Any] = {
         "name": types.name,
         "api_server": types.api_server,
         "ca": types.certificates,
-        "service_cidr": types.cidr,
+        "service_cidr": types.service_cidr,
         "pod_cidr": types.cidr,
         "dns_address": types.address,
         "dns_domain": types.name,
@@ -65,11 +63,12 @@ SCHEMA: dict[str, Any] = {
         ),
         types.absolute_path,
     ),
+    "os": {"sysctl": types.map_of(types.sysctl, types.sysctl_value)},
     "runtime": {
         "name": types.one_of("containerd"),
         "cgroup_driver": types.one_of("systemd", "cgroupfs"),
         "sandbox_image": types.image,
-        "containerd": {"package": types.text, "endpoint": types.socket},
+        "containerd": {"package": types.package, "endpoint": types.socket},
     },
     "network": {"plugin": types.one_of("calico", "flannel", "none"), "pod_subnet": types.cidr},
     "certificates": {
@@ -79,7 +78,10 @@ SCHEMA: dict[str, Any] = {
     },
     "kubelet": {"config": SETTINGS, "extra_args": SETTINGS},
     "kube_proxy": {"config": SETTINGS, "extra_args": SETTINGS},
-    "binaries": {"source": types.source, "sha256": types.map_of(types.text, types.sha256)},
+    "binaries": {
+        "source": types.source,
+        "sha256": {"kubelet": types.sha256, "kube-proxy": types.sha256},
+    },
 }
 
 REQUIRED = {
@@ -87,8 +89,11 @@ REQUIRED = {
     ("cluster", "name"): "name the cluster, for instance production",
     ("cluster", "api_server"): "write the API server's URL, https://HOST:PORT",
     ("cluster", "ca"): "paste the cluster's CA certificate after 'ca: |'",
-    ("certificates", "bootstrap_token"): "give this minion a token of its own, <6 characters>.<16 characters>",
-    ("binaries", "source"): "write the folder that holds kubelet and kube-proxy, for instance salt://kubernetes",
+    ("certificates", "bootstrap_token"): "give this minion its own, <6 characters>.<16 characters>",
+    (
+        "binaries",
+        "source",
+    ): "write the folder that holds kubelet and kube-proxy, salt://kubernetes for instance",
     ("binaries", "sha256", "kubelet"): "write the digest that sha256sum prints for the file",
     ("binaries", "sha256", "kube-proxy"): "write the digest that sha256sum prints for the file",
 }
@@ -103,13 +108,15 @@ def check(pillar: Any) -> tuple[dict[str, Any], list[Fault]]:
     Returns:
         The part of the tree that is sound, and the faults of the rest.
     """
-    if pillar is None:
-        return {}, [Fault("kube_node", "the pillar has no such tree, write one as pillar.example shows")]
-    if not isinstance(pillar, dict) or not pillar:
-        return {}, [Fault("kube_node", f"{types.shown(pillar)} is not a mapping, write it as pillar.example shows")]
-    if _deeper_than(pillar, MAX_DEPTH):
-        return {}, [Fault("kube_node", f"nests deeper than {MAX_DEPTH} levels, write it as pillar.example shows")]
-    return _check_keys(pillar, SCHEMA, "")
+    if pillar is None or pillar == {}:
+        wrong = "the pillar has no such tree"
+    elif _deeper_than(pillar, MAX_DEPTH):
+        wrong = f"nests deeper than {MAX_DEPTH} levels"
+    elif not isinstance(pillar, dict):
+        wrong = f"{types.shown(pillar)} is not a mapping"
+    else:
+        return _check_keys(pillar, SCHEMA, "")
+    return {}, [Fault("kube_node", f"{wrong}, write it as pillar.example shows")]
 
 
 def missing(tree: dict[str, Any], faults: list[Fault]) -> list[Fault]:
@@ -118,7 +125,9 @@ def missing(tree: dict[str, Any], faults: list[Fault]) -> list[Fault]:
     found = []
     for path, remedy in REQUIRED.items():
         dotted = ".".join(path)
-        told = any(dotted == fault or dotted.startswith(f"{fault}.") or fault == "kube_node" for fault in known)
+        told = any(
+            dotted == fault or dotted.startswith(f"{fault}.") or fault == "kube_node" for fault in known
+        )
         if get(tree, path) is None and not told:
             found.append(Fault(dotted, f"is missing, {remedy}"))
     return found
@@ -126,7 +135,7 @@ def missing(tree: dict[str, Any], faults: list[Fault]) -> list[Fault]:
 
 def nearest(name: object, known: list[str]) -> str:
     """Return what to do about an unknown `name`: the nearest known one, or all of a few."""
-    close = difflib.get_close_matches(str(name)[:80], known, n=1, cutoff=0.6)
+    close = difflib.get_close_matches(types.shown_key(name), known, n=1, cutoff=0.6)
     return f"did you mean {close[0]}?" if close else f"known here: {', '.join(known[:20])}"
 
 

@@ -1,7 +1,7 @@
 """Turns a component's settings into its command line and its configuration file, whichever its minor accepts.
 
-Pure: no Salt, no I/O. An operator writes KubeletConfiguration's and KubeProxyConfiguration's own field names for every
-minor; the facts say which are fields there and which are flags.
+Pure: no Salt, no I/O. An operator writes KubeletConfiguration's and KubeProxyConfiguration's own field names
+for every minor; the facts say which are fields there and which are flags.
 """
 
 from __future__ import annotations
@@ -82,21 +82,23 @@ def place(component: str, tree: dict[str, Any], origins: dict[Path, str], facts:
         _place_setting(placement, accepted, path, value, asked)
     for name, value in tree[component]["extra_args"].items():
         asked = _asked(origins, (component, "extra_args", name))
-        _place_flag(placement, accepted, str(name), value, asked)
+        _place_flag(placement, accepted, name, value, asked)
     return placement
 
 
 def _place_setting(placement: Placement, accepted: _Accepted, path: Path, value: Any, asked: bool) -> None:
-    dotted = ".".join(path)
+    dotted = ".".join(map(types.shown_key, path))
     known, flag = accepted.fields.get(dotted), accepted.setters.get(dotted)
     if dotted not in accepted.facts[accepted.component]["fields"]:
         names = list(accepted.facts[accepted.component]["fields"])
         message = f"is not a field of {placement.kind}, {nearest(dotted, names)}"
+    elif dotted.count(".") >= len(path):
+        message = "has a dot in a key, write each part below the one before"
     elif known is None and flag is None:
         message = _lacking(accepted, "field", dotted)
     else:
         kind, choices = (known.type, known.values) if known else (flag.type, ())
-        message = values.fault(kind, choices, value)
+        message = values.fault(kind, choices, value) or _items_fault(accepted, dotted, kind, value)
     if message:
         if asked:
             placement.faults.append(Fault(f"{accepted.component}.config.{dotted}", message))
@@ -106,19 +108,42 @@ def _place_setting(placement: Placement, accepted: _Accepted, path: Path, value:
         placement.flags[flag.name] = versions.as_flag(flag, value)
 
 
-def _place_flag(placement: Placement, accepted: _Accepted, name: str, value: Any, asked: bool) -> None:
-    flag, path = accepted.flags.get(name), f"{accepted.component}.extra_args.{types.shown_key(name)}"
+def _items_fault(accepted: _Accepted, dotted: str, kind: str, items: Any) -> str | None:
+    """Return what is wrong within a list of objects; all their keys are wanted, and no other."""
+    if kind not in values.OBJECT_LISTS:
+        return None
+    newest = versions.minors(accepted.facts)[-1]
+    # A minor that sets the list by a flag has no fields for what is in it.
+    known = _item_fields(accepted.fields, dotted) or _item_fields(
+        versions.fields(accepted.facts, accepted.component, newest), dotted
+    )
+    for item in items:
+        if set(item) != set(known):
+            wanted = ", ".join(f"{key}: …" for key in known)
+            return f"{types.shown(item)} is not an item of this list, write {{{wanted}}}"
+        for key, entry in known.items():
+            if fault := values.fault(entry.type, entry.values, item[key]):
+                return f"{key}: {fault}"
+    return None
+
+
+def _item_fields(fields: dict[str, versions.Field], dotted: str) -> dict[str, versions.Field]:
+    head = f"{dotted}[]."
+    return {path.removeprefix(head): entry for path, entry in fields.items() if path.startswith(head)}
+
+
+def _place_flag(placement: Placement, accepted: _Accepted, name: Any, value: Any, asked: bool) -> None:
     if name not in accepted.facts[accepted.component]["flags"]:
-        message = f"is not a flag of {accepted.component}, {nearest(name, list(accepted.flags))}"
-    elif flag is None:
+        program = accepted.component.replace("_", "-")
+        message = f"is not a flag of {program}, {nearest(name, list(accepted.flags))}"
+    elif name not in accepted.flags:
         message = _lacking(accepted, "flag", name)
-    elif isinstance(value, (dict, list)) or value is None or not _text(value).isprintable():
-        message = f"{types.shown(value)} is not a flag's value, write one line of text, a number or a boolean"
     else:
-        placement.flags[name] = _text(value)
-        return
-    if asked:
-        placement.faults.append(Fault(path, message))
+        message = values.argument(value)
+    if not message:
+        placement.flags[name] = str(value).lower() if isinstance(value, bool) else str(value)
+    elif asked:
+        placement.faults.append(Fault(f"{accepted.component}.extra_args.{types.shown_key(name)}", message))
 
 
 def _lacking(accepted: _Accepted, kind: str, name: str) -> str:
@@ -126,16 +151,12 @@ def _lacking(accepted: _Accepted, kind: str, name: str) -> str:
     return f"is a {kind} of {span}, which {accepted.minor} does not have: remove it or choose another version"
 
 
-def _text(value: Any) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)
-
-
 def _settings(config: dict[str, Any], known: dict[str, Any], at: Path = ()) -> Iterator[tuple[Path, Any]]:
     """Yield each setting: what is an object in the facts is walked, anything else is one value."""
     for key, value in config.items():
-        path = (*at, str(key))
-        is_object = isinstance(known.get(".".join(path)), dict) and known[".".join(path)]["type"] == "object"
-        if is_object and isinstance(value, dict):
+        path = (*at, key)
+        line = known.get(".".join(map(types.shown_key, path)))
+        if isinstance(line, dict) and line["type"] == "object" and isinstance(value, dict):
             yield from _settings(value, known, path)
         else:
             yield path, value

@@ -19,7 +19,7 @@ def load(read: Callable[[str], str]) -> dict[str, Any]:
     """Return `{defaults, profiles, facts}`.
 
     Args:
-        read: returns the text of a file by its path in the state tree, for instance `kube_node/defaults.yaml`.
+        read: returns the text of a file by its path in the state tree, such as `kube_node/defaults.yaml`.
     """
     return {
         "defaults": _parsed(read("kube_node/defaults.yaml")),
@@ -32,4 +32,4 @@ def load(read: Callable[[str], str]) -> dict[str, Any]:
 def _parsed(text: str) -> dict[str, Any]:
     """Parse YAML; the result is shared, so nobody may change it."""
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    return yaml.load(text, Loader=loader) or {}  # noqa: S506 - a safe loader either way
+    return yaml.load(text, Loader=loader) or {}

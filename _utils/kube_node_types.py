@@ -9,7 +9,8 @@ import ipaddress
 import re
 from collections.abc import Callable
 from typing import Any
-from urllib.parse import urlsplit
+
+from cryptography import x509
 
 Check = Callable[[Any], "str | None"]
 
@@ -17,7 +18,7 @@ Check = Callable[[Any], "str | None"]
 _LABEL = r"[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?"
 _SUBDOMAIN = re.compile(rf"{_LABEL}(?:\.{_LABEL})*")
 _QUALIFIED_NAME = re.compile(r"[A-Za-z0-9](?:[-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?")
-_RELEASE = re.compile(r"(\d+)\.(\d+)\.(\d+)")
+_RELEASE = re.compile(r"(?:0|[1-9][0-9]*)(?:\.(?:0|[1-9][0-9]*)){2}")
 _PATH = re.compile(r"(?:/[A-Za-z0-9._@+:-]+)+")
 _BOOTSTRAP_TOKEN = re.compile(r"[a-z0-9]{6}\.[a-z0-9]{16}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -25,14 +26,26 @@ _SHA256 = re.compile(r"[0-9a-f]{64}")
 _IMAGE = re.compile(
     r"[a-z0-9](?:[a-zA-Z0-9.:_/-]*[a-zA-Z0-9])?(?::[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?(?:@sha256:[0-9a-f]{64})?"
 )
-_SOURCE = re.compile(r"(?:salt|file|https)://[^\s'\"\\%$]+")
+_SOURCE = re.compile(r"(?:salt|file|https)://[A-Za-z0-9._~/:@+=&?,-]+")
+_PACKAGE = re.compile(r"[A-Za-z0-9][A-Za-z0-9.+_:-]*")
+_SYSCTL = re.compile(r"[a-z0-9_-]+(?:\.[A-Za-z0-9_/-]+)+")
+_SYSCTL_VALUE = re.compile(r"[A-Za-z0-9_.:/-]+(?: [A-Za-z0-9_.:/-]+)*")
 _SOCKET = re.compile(r"unix://(?:/[A-Za-z0-9._@+:-]+)+")
+_API_SERVER = re.compile(r"https://(?:\[(?P<six>[^]]+)\]|(?P<host>[^]:/[]+))(?::(?P<port>[0-9]{1,5}))?/?")
+# What a fault never shows: a bootstrap token, wherever a slip put it.
+_TOKEN_WITHIN = re.compile(r"(?<![a-z0-9])[a-z0-9]{6}\.[a-z0-9]{16}(?![a-z0-9])")
 _EFFECTS = ("NoSchedule", "PreferNoSchedule", "NoExecute")
 
 
 def shown(value: Any) -> str:
-    """Return `value` as a fault shows it: one short line, whatever it is."""
-    text = repr(value) if isinstance(value, str) else str(value)
+    """Return `value` as a fault shows it: one short line without secrets, whatever it is."""
+    try:
+        text = repr(value) if isinstance(value, str) else str(value)
+    except ValueError:  # an integer of thousands of digits
+        return "this number"
+    if "PRIVATE KEY" in text:
+        return "a private key"
+    text = _TOKEN_WITHIN.sub("<a bootstrap token>", text)
     text = text.encode("ascii", "backslashreplace").decode().replace("\n", " ")
     return text if len(text) <= 80 else f"{text[:77]}..."
 
@@ -40,7 +53,7 @@ def shown(value: Any) -> str:
 def shown_key(key: Any) -> str:
     """Return a mapping's key as a part of a path shows it."""
     plain = isinstance(key, str) and re.fullmatch(r"[A-Za-z0-9_./-]{1,63}", key)
-    return key if plain else shown(key)
+    return _TOKEN_WITHIN.sub("<a bootstrap token>", key) if plain else shown(key)
 
 
 def _matches(pattern: re.Pattern[str], limit: int, wanted: str) -> Check:
@@ -57,7 +70,9 @@ name = _matches(_SUBDOMAIN, 253, "a lower-case RFC 1123 name, use letters a-z, d
 path = _matches(_PATH, 4096, "an absolute path, write one without '..', white space, quotes, '%' or '$'")
 sha256 = _matches(_SHA256, 64, "a SHA-256 digest, write the 64 hex digits that sha256sum prints")
 socket = _matches(_SOCKET, 108, "a socket, write one such as unix:///run/containerd/containerd.sock")
+sysctl = _matches(_SYSCTL, 256, "a kernel parameter, write one such as net.ipv4.ip_forward")
 image = _matches(_IMAGE, 512, "an image reference, write REGISTRY/NAME:TAG or REGISTRY/NAME@sha256:DIGEST")
+package = _matches(_PACKAGE, 256, "a package's name, write the one that apt or dnf knows")
 source = _matches(_SOURCE, 2048, "a source, write a folder as salt://…, file://… or https://…")
 
 
@@ -98,6 +113,15 @@ def integer(low: int, high: int) -> Check:
         return f"{shown(value)} is not a whole number from {low} to {high}, write one without quotes"
 
     return check
+
+
+def sysctl_value(value: Any) -> str | None:
+    """Check a kernel parameter's value: a whole number, or numbers and words with blanks between."""
+    if isinstance(value, int) and not isinstance(value, bool) and -(2**63) <= value < 2**63:
+        return None
+    if isinstance(value, str) and len(value) <= 256 and _SYSCTL_VALUE.fullmatch(value):
+        return None
+    return f"{shown(value)} is not a kernel parameter's value, write a number such as 1"
 
 
 def one_of(*choices: str) -> Check:
@@ -142,9 +166,9 @@ def map_of(key: Check, item: Check) -> Check:
 
 
 def address(value: Any) -> str | None:
-    """Check an IPv4 or IPv6 address."""
+    """Check an IPv4 or IPv6 address; one with a zone (`%eth0`) means nothing to other machines."""
     try:
-        ipaddress.ip_address(value if isinstance(value, str) else "")
+        ipaddress.ip_address(value if isinstance(value, str) and "%" not in value else "")
     except ValueError:
         return f"{shown(value)} is not an IP address, write one such as 192.168.1.42"
     return None
@@ -152,45 +176,53 @@ def address(value: Any) -> str | None:
 
 def cidr(value: Any) -> str | None:
     """Check a network in CIDR form, without host bits."""
-    wanted = "a network in CIDR form, write one such as 10.68.0.0/16"
-    if not isinstance(value, str) or "/" not in value:
-        return f"{shown(value)} is not {wanted}"
+    wanted = f"{shown(value)} is not a network in CIDR form, write one such as 10.68.0.0/16"
+    if not isinstance(value, str) or "/" not in value or "%" in value:
+        return wanted
     try:
         network = ipaddress.ip_network(value, strict=False)
     except ValueError:
-        return f"{shown(value)} is not {wanted}"
-    if str(network.network_address) != value.split("/")[0]:
-        return f"{shown(value)} has host bits set, write {network}"
+        return wanted
+    return None if value == str(network) else f"{shown(value)} is an address in a network, write {network}"
+
+
+def service_cidr(value: Any) -> str | None:
+    """Check the network of services, which kube-apiserver takes from 8 addresses on."""
+    if fault := cidr(value):
+        return fault
+    if ipaddress.ip_network(value).num_addresses < 8:
+        return f"{shown(value)} has no room for services, choose a network of 8 addresses or more"
     return None
 
 
 def api_server(value: Any) -> str | None:
     """Check the API server's URL: https, a host, perhaps a port, nothing else."""
-    wanted = f"{shown(value)} is not the API server's URL, write https://HOST:PORT"
-    if not isinstance(value, str) or re.search(r"[\s'\"\\%$]", value):
-        return wanted
-    try:
-        url = urlsplit(value)
-        port = url.port
-    except ValueError:
-        return wanted
-    if url.scheme != "https" or not url.hostname or url.path not in ("", "/") or port == 0:
-        return wanted
-    return wanted if url.query or url.fragment or "@" in url.netloc else None
+    url = _API_SERVER.fullmatch(value) if isinstance(value, str) else None
+    sound = url and not (address(url["six"]) if url["six"] else name(url["host"].lower()))
+    if sound and 0 < int(url["port"] or 443) < 65536:
+        return None
+    return f"{shown(value)} is not the API server's URL, write https://HOST:PORT"
 
 
 def certificates(value: Any) -> str | None:
-    """Check one or more PEM certificates (their content is checked where it is used)."""
-    if not isinstance(value, str) or "-----BEGIN CERTIFICATE-----" not in value:
-        return "is not a PEM certificate, paste the CA file whole after 'ca: |'"
-    if "PRIVATE KEY-----" in value:
+    """Check one or more PEM certificates, and that no key came along."""
+    wanted = "is not a PEM certificate, paste the CA file whole after 'ca: |'"
+    if not isinstance(value, str):
+        return wanted
+    if "PRIVATE KEY" in value:
         return "holds a private key, which never leaves the master: paste the certificate alone"
+    try:
+        x509.load_pem_x509_certificates(value.encode())
+    except ValueError:
+        return wanted
     return None
 
 
 def qualified_name(value: Any) -> str | None:
     """Check a label's key: [PREFIX/]NAME (k8s.io/apimachinery IsQualifiedName)."""
-    wanted = f"{shown(value)} is not a label key, write NAME or PREFIX/NAME with letters, digits, '-', '_' and '.'"
+    wanted = (
+        f"{shown(value)} is not a label key, write NAME or PREFIX/NAME with letters, digits, '-', '_' and '.'"
+    )
     if not isinstance(value, str):
         return wanted
     prefix, slash, last = value.rpartition("/")
@@ -203,7 +235,9 @@ def label_value(value: Any) -> str | None:
     """Check a label's value: empty, or at most 63 letters, digits, '-', '_' and '.'."""
     if isinstance(value, str) and (not value or _QUALIFIED_NAME.fullmatch(value)):
         return None
-    return f"{shown(value)} is not a label value, write at most 63 letters, digits, '-', '_' or '.', in quotes"
+    return (
+        f"{shown(value)} is not a label value, write at most 63 letters, digits, '-', '_' or '.', in quotes"
+    )
 
 
 def taint(value: Any) -> str | None:

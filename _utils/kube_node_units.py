@@ -11,7 +11,7 @@ _PLAIN = re.compile(r"[A-Za-z0-9_./:=,@+<>{}\[\]!*#&|()-]+")
 
 
 def word(text: str) -> str:
-    """Return `text` as one word of an `ExecStart=` line: specifiers and variables inert, quoted where it must be.
+    """Return `text` as one word of an `ExecStart=` line: nothing in it is expanded, quoted where it must be.
 
     Raises:
         ValueError: `text` has a control character, which no quoting makes safe to read.

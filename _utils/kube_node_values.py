@@ -5,15 +5,16 @@ Pure: no Salt, no I/O. The types are explained at the head of versions/kubelet.y
 
 from __future__ import annotations
 
+import math
 import re
 from typing import Any
 
 import kube_node_types as types
 
 # Go's time.ParseDuration; apimachinery's resource.Quantity.
-_DURATION = re.compile(r"0|(?:\d+(?:\.\d+)?(?:ns|us|µs|ms|s|m|h))+")
-_QUANTITY = re.compile(r"\d+(?:\.\d+)?(?:[numkMGTPE]|[KMGTPE]i|[eE]-?\d+)?")
-_THRESHOLD = re.compile(rf"(?:{_QUANTITY.pattern}|\d+(?:\.\d+)?%)")
+_DURATION = re.compile(r"0|(?:[0-9]+(?:\.[0-9]+)?(?:ns|us|µs|ms|s|m|h))+")
+_QUANTITY = re.compile(r"[0-9]+(?:\.[0-9]+)?(?:[numkMGTPE]|[KMGTPE]i|[eE]-?[0-9]+)?")
+_THRESHOLD = re.compile(rf"(?:{_QUANTITY.pattern}|[0-9]+(?:\.[0-9]+)?%)")
 
 
 def _matching(pattern: re.Pattern[str], wanted: str) -> types.Check:
@@ -30,14 +31,31 @@ def _text(value: Any) -> str | None:
 
 
 def _number(value: Any) -> str | None:
-    if isinstance(value, (int, float)) and not isinstance(value, bool):
+    if _is_int(value) or (isinstance(value, float) and math.isfinite(value)):
         return None
     return f"{types.shown(value)} is not a number, write one without quotes"
 
 
+def argument(value: Any) -> str | None:
+    """Check what a flag without a field is given: its type is the program's own business."""
+    if isinstance(value, (bool, float)) or _is_int(value) or (isinstance(value, str) and value.isprintable()):
+        return None
+    return f"{types.shown(value)} is not a flag's value, write one line of text, a number or a boolean"
+
+
+def _is_int(value: Any) -> bool:
+    return not CHECKS["int"](value)
+
+
 def _address_with_port(value: Any) -> str | None:
     host, colon, port = value.rpartition(":") if isinstance(value, str) else ("", "", "")
-    if colon and port.isascii() and port.isdigit() and int(port) < 65536 and not types.address(host.strip("[]")):
+    if (
+        colon
+        and port.isascii()
+        and port.isdigit()
+        and int(port) < 65536
+        and not types.address(host.strip("[]"))
+    ):
         return None
     return f"{types.shown(value)} is not an address with a port, write one such as 0.0.0.0:10256"
 
@@ -57,13 +75,22 @@ def _listed(value: Any) -> str | None:
 
 
 def _object(value: Any) -> str | None:
-    return None if isinstance(value, dict) else f"{types.shown(value)} is not a mapping, write 'key: value' lines"
+    return (
+        None
+        if isinstance(value, dict)
+        else f"{types.shown(value)} is not a mapping, write 'key: value' lines"
+    )
 
+
+# Lists of objects whose own fields stand in the facts, as `<list>[].<field>`.
+OBJECT_LISTS = ("memory_list", "vmodule_list", "object_list")
 
 _TEXTS = types.map_of(types.text, _text)
 _duration = _matching(_DURATION, "a duration, write one such as 30s, 1m30s or 24h")
 _quantity = _matching(_QUANTITY, "a quantity, write one such as 200m, 500Mi or '2', in quotes")
-_threshold = _matching(_THRESHOLD, "a threshold, write a quantity such as 200Mi or a percentage such as 10%, in quotes")
+_threshold = _matching(
+    _THRESHOLD, "a threshold, write a quantity such as 200Mi or a percentage such as 10%, in quotes"
+)
 
 CHECKS: dict[str, types.Check] = {
     "bool": types.boolean,
@@ -84,7 +111,6 @@ CHECKS: dict[str, types.Check] = {
     "cidr_list": types.list_of(types.cidr),
     "int_list": types.list_of(types.integer(-(2**31), 2**31 - 1)),
     "map": _TEXTS,
-    "repeated_map": _TEXTS,
     "bool_map": types.map_of(types.text, types.boolean),
     "bool_map_text": types.map_of(types.text, types.boolean),
     "threshold_map": types.map_of(types.text, _threshold),
@@ -98,7 +124,7 @@ CHECKS: dict[str, types.Check] = {
 
 
 def fault(kind: str, values: tuple[str, ...] | None, value: Any) -> str | None:
-    """Return what is wrong with `value` as one of type `kind`, of which `values` lists what is known, or None."""
+    """Return what is wrong with `value` as one of type `kind`, or None; `values` lists what it may be."""
     found = CHECKS[kind](value)
     if found or not values:
         return found

@@ -1,8 +1,8 @@
 """The flags and configuration fields of the kubelet and kube-proxy of each Kubernetes minor.
 
-Everything here is a pure function of ``facts``, the files under ``kube_node/versions`` as ``yaml.safe_load``
-gives them: ``{"kubelet": ..., "kube_proxy": ..., "milestones": ...}``. kubelet.yaml's head explains their form;
-a new minor is a change of data alone. What else differs between minors is in `kube_node_milestones`.
+Pure functions of ``facts``, the files under ``kube_node/versions`` as ``yaml.safe_load`` gives them:
+``{"kubelet": ..., "kube_proxy": ..., "milestones": ...}``. kubelet.yaml's head explains their form; a new
+minor is a change of data alone. What else differs between minors is in `kube_node_milestones`.
 """
 
 from __future__ import annotations
@@ -38,8 +38,8 @@ class Span:
 class Flag:
     """A command line flag as one minor has it.
 
-    ``type`` says how its value is written (`as_flag` writes it), ``since`` and ``until`` are its lifetime over all
-    minors, ``field`` is the dotted path of the setting that it sets, ``deprecated`` the minor from which it warns,
+    ``type`` says how its value is written (`as_flag` writes it), ``since`` and ``until`` are its lifetime,
+    ``field`` is the dotted path of the setting that it sets, ``deprecated`` the minor from which it warns,
     None while it does not.
     """
 
@@ -55,8 +55,8 @@ class Flag:
 class Field:
     """A field of the configuration file as one minor has it.
 
-    ``flag`` is the name of the flag that sets the same in that minor; ``values`` lists what a string, or each item
-    of a list, may be, and is empty where anything goes.
+    ``flag`` is the name of the flag that sets the same in that minor; ``values`` lists what a string, or each
+    item of a list, may be, and is empty where anything goes.
     """
 
     path: str
@@ -122,9 +122,9 @@ def api_version(facts: Facts, component: str, minor: str) -> str | None:
 
 
 def flags(facts: Facts, component: str, minor: str) -> dict[str, Flag]:
-    """The flags that ``component`` ("kubelet" or "kube_proxy") of ``minor`` accepts, by name without dashes.
+    """The flags that ``component`` ("kubelet" or "kube_proxy") of ``minor`` accepts, by name.
 
-    A flag that is not among them keeps the component from starting. Raises UnknownMinor as `known_minor` does.
+    A flag that is not among them keeps the component from starting. Raises UnknownMinor as `known_minor`.
     """
     minor = known_minor(facts, minor)
     found = ((name, _line(facts, lines, minor)) for name, lines in facts[component]["flags"].items())
@@ -132,10 +132,10 @@ def flags(facts: Facts, component: str, minor: str) -> dict[str, Flag]:
 
 
 def fields(facts: Facts, component: str, minor: str) -> dict[str, Field]:
-    """The configuration fields of ``component`` in ``minor`` by dotted path, ``[]`` after a list of objects.
+    """The configuration fields of ``component`` in ``minor`` by dotted path, with ``[]`` after a list.
 
-    For a minor without a configuration file (`api_version` is None) these are the settings that a flag of that
-    minor sets, under the names that later files give them. Raises UnknownMinor as `known_minor` does.
+    For a minor without a configuration file (`api_version` is None) these are the settings that a flag of
+    that minor sets, under the names that later files give them. Raises UnknownMinor as `known_minor`.
     """
     minor = known_minor(facts, minor)
     setters = _setters(facts, component, minor)
@@ -151,7 +151,7 @@ def fields(facts: Facts, component: str, minor: str) -> dict[str, Field]:
 
 
 def flag_for(facts: Facts, component: str, minor: str, path: str) -> Flag | None:
-    """The flag of ``minor`` that sets what the field ``path`` sets, even where that field is still to come."""
+    """The flag of ``minor`` that sets what the field ``path`` sets, even before that field exists."""
     name = _setters(facts, component, known_minor(facts, minor)).get(path)
     return flags(facts, component, minor)[name] if name else None
 
@@ -172,7 +172,7 @@ def lifetime(facts: Facts, component: str, kind: str, name: str) -> Span:
 
 
 def as_flag(flag: Flag, value: Any) -> str:
-    """The text of a setting's value on the command line, as the flag's type wants it (kubelet.yaml's head)."""
+    """A setting's value as text on the command line, in the form of the flag's type."""
     return _ENCODINGS.get(flag.type, _text)(value)
 
 

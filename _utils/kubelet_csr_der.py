@@ -1,8 +1,8 @@
 """The little DER that a certificate request is made of: read elements, write elements.
 
-The reader is forgiving on purpose (a length in the long form, bytes left over), the writer knows only DER's one
-way. Whoever reads a request writes what was read again and compares the bytes: what a parser overlooked, and two
-parsers would see differently, shows itself there.
+The reader is forgiving on purpose (a length in the long form, bytes left over), the writer knows only DER's
+one way. Whoever reads a request writes what was read again and compares the bytes: what a parser overlooked,
+and two parsers would see differently, shows itself there.
 
 Source: ITU-T X.690 (DER), RFC 2986 (PKCS #10).
 """
@@ -38,25 +38,26 @@ class Element(NamedTuple):
     raw: bytes
 
 
-def first(data: bytes) -> Element:
-    """Read the element at the start of data; bytes after it are not looked at.
+def first(data: bytes, at: int = 0) -> Element:
+    """Read the element that starts at this offset; bytes after it are not looked at.
 
     Raises:
         Unreadable: the element is cut short or its length is indefinite.
     """
-    if len(data) < 2:
+    start = at + 2
+    if len(data) < start:
         raise Unreadable("an element without a tag and a length")
-    start, length = 2, data[1]
+    length = data[at + 1]
     if length >= 0x80:
         count = length & 0x7F
         start += count
         if not 1 <= count <= _LENGTH_BYTES or len(data) < start:
             raise Unreadable("an element whose length is indefinite or cut short")
-        length = int.from_bytes(data[2:start], "big")
+        length = int.from_bytes(data[at + 2 : start], "big")
     end = start + length
     if len(data) < end:
         raise Unreadable("an element that is longer than the bytes around it")
-    return Element(data[0], data[start:end], data[:end])
+    return Element(data[at], data[start:end], data[at:end])
 
 
 def children(element: Element, tag: int, least: int = 0) -> list[Element]:
@@ -65,12 +66,12 @@ def children(element: Element, tag: int, least: int = 0) -> list[Element]:
     Raises:
         Unreadable: another tag, too few children, or one that can't be read.
     """
-    rest = content(element, tag)
-    found = []
-    while rest:
-        child = first(rest)
+    data = content(element, tag)
+    found, at = [], 0
+    while at < len(data):
+        child = first(data, at)
         found.append(child)
-        rest = rest[len(child.raw) :]
+        at += len(child.raw)
     if len(found) < least:
         raise Unreadable(f"{len(found)} elements where {least} belong")
     return found

@@ -1,65 +1,32 @@
 """What a kubelet's certificate request (spec.request) says, read byte by byte.
 
-Python's and Go's parsers disagree on a request in twenty (csr-policy §0.6), and what one of them overlooks the
-signer may put into a certificate. So the request is read here, and `not_canonical` writes what was read again:
-only a request that gives the same bytes has one meaning for everybody.
+Python's and Go's parsers disagree on one request in twenty (csr-policy §0.6), and what one of them overlooks
+the signer may put into a certificate. So the request is read here, and `not_canonical` writes what was read
+again: only a request that gives the same bytes has one meaning for everybody.
 
-Source: RFC 2986 (PKCS #10), RFC 5280 §4.2.1.6 (names), RFC 7468 (PEM), RFC 5480 and RFC 8017 (keys),
-RFC 5758 and RFC 4055 (signature algorithms).
+Source: RFC 2986 (PKCS #10), RFC 5280 §4.2.1.6 (names), RFC 8017 §A.1.1 (RSA keys).
 """
 
 from __future__ import annotations
 
-import binascii
 import hashlib
-from base64 import b64encode, urlsafe_b64encode
+from base64 import urlsafe_b64encode
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import kubelet_csr_der as der
-from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+import kubelet_csr_keys as keys
+import kubelet_csr_pem as pem
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
-from cryptography.hazmat.primitives.serialization import load_der_public_key
 
-
-def _oid(content: str) -> bytes:
-    return der.write(der.OBJECT_IDENTIFIER, bytes.fromhex(content))
-
-
-ORGANIZATION = _oid("55040a")
-COMMON_NAME = _oid("550403")
-EXTENSION_REQUEST = _oid("2a864886f70d01090e")
-SUBJECT_ALT_NAME = _oid("551d11")
+ORGANIZATION = keys.oid("55040a")
+COMMON_NAME = keys.oid("550403")
+EXTENSION_REQUEST = keys.oid("2a864886f70d01090e")
+SUBJECT_ALT_NAME = keys.oid("551d11")
 DNS_NAME = 0x82
 IP_ADDRESS = 0x87
 
-_NULL = b"\x05\x00"
-_RSA = der.write(der.SEQUENCE, _oid("2a864886f70d010101"), _NULL)
-_EC_PUBLIC_KEY = _oid("2a8648ce3d0201")
-# AlgorithmIdentifiers by their whole DER: nothing in them is left to interpretation.
-CURVES = {
-    der.write(der.SEQUENCE, _EC_PUBLIC_KEY, _oid("2a8648ce3d030107")): "P-256",
-    der.write(der.SEQUENCE, _EC_PUBLIC_KEY, _oid("2b81040022")): "P-384",
-    der.write(der.SEQUENCE, _EC_PUBLIC_KEY, _oid("2b81040023")): "P-521",
-}
-_HASHES = {"sha224": hashes.SHA224, "sha256": hashes.SHA256, "sha384": hashes.SHA384, "sha512": hashes.SHA512}
-# Signature algorithm -> kind of key and name of the hash; SHA-1, MD5 and PSS are in no policy, so not here.
-SIGNATURES = {
-    **{
-        der.write(der.SEQUENCE, _oid(f"2a8648ce3d0403{last}")): ("EC", name)
-        for last, name in (("01", "sha224"), ("02", "sha256"), ("03", "sha384"), ("04", "sha512"))
-    },
-    **{
-        der.write(der.SEQUENCE, _oid(f"2a864886f70d0101{last}"), _NULL): ("RSA", name)
-        for last, name in (("0e", "sha224"), ("0b", "sha256"), ("0c", "sha384"), ("0d", "sha512"))
-    },
-}
-
-_PEM_BEGIN = b"-----BEGIN CERTIFICATE REQUEST-----\n"
-_PEM_END = b"-----END CERTIFICATE REQUEST-----\n"
-_PEM_COLUMNS = 64
 # `outline` reads a request before any policy is at hand: csr-policy §3 E.
 _OUTLINE_BYTES = 16384
 
@@ -106,9 +73,7 @@ class Request:
     @property
     def key_kind(self) -> str:
         """EC, RSA or other, by the key's algorithm."""
-        if self.rsa:
-            return "RSA"
-        return "EC" if _EC_PUBLIC_KEY in self.key_algorithm[:11] else "other"
+        return keys.kind(self.key_algorithm)
 
     @property
     def spki(self) -> bytes:
@@ -120,49 +85,14 @@ class Request:
         """The SubjectPublicKeyInfo's SHA-256 in hex: what a minion attests."""
         return hashlib.sha256(self.spki).hexdigest()
 
+    @property
+    def is_signed_by_its_key(self) -> bool:
+        """Whether the signature over the request is the key's own: proof of possession."""
+        return keys.is_signed_by(self.spki, self.signed, self.signature_algorithm, self.signature)
+
     def first(self, oid: bytes) -> bytes | None:
         """The bytes of the subject's first attribute of this type."""
         return next((item.value for rdn in self.subject for item in rdn if item.oid == oid), None)
-
-
-def from_base64(text: str) -> bytes:
-    """Decode base64, skipping what does not belong; `to_base64` shows whether something was skipped.
-
-    Raises:
-        Unreadable: it can't be decoded at all.
-    """
-    try:
-        return binascii.a2b_base64(text.encode("ascii", "replace"))
-    except binascii.Error as error:
-        raise der.Unreadable(f"no base64 ({error})") from None
-
-
-def to_base64(data: bytes) -> str:
-    """Canonical base64: one line, padded."""
-    return b64encode(data).decode("ascii")
-
-
-def from_pem(data: bytes) -> bytes:
-    """The bytes of the first certificate request; `to_pem` shows whether that was all there is.
-
-    Raises:
-        Unreadable: there is none.
-    """
-    _, begin, rest = data.partition(_PEM_BEGIN.rstrip())
-    body, end, _ = rest.partition(_PEM_END.rstrip())
-    if not begin or not end:
-        raise der.Unreadable("no PEM block CERTIFICATE REQUEST")
-    try:
-        return binascii.a2b_base64(b"".join(line for line in body.splitlines() if b":" not in line))
-    except binascii.Error as error:
-        raise der.Unreadable(f"a PEM block without base64 ({error})") from None
-
-
-def to_pem(data: bytes) -> bytes:
-    """The one PEM block as Go's encoding/pem and OpenSSL write it: 64 columns, LF, no headers."""
-    body = b64encode(data)
-    lines = (body[at : at + _PEM_COLUMNS] + b"\n" for at in range(0, len(body), _PEM_COLUMNS))
-    return b"".join((_PEM_BEGIN, *lines, _PEM_END))
 
 
 def read(data: bytes) -> Request:
@@ -185,7 +115,7 @@ def read(data: bytes) -> Request:
         signed=info.raw,
         signature_algorithm=signature_algorithm.raw,
         signature=der.bits(signature),
-        rsa=_read_rsa(der.bits(key)) if key_algorithm.raw == _RSA else None,
+        rsa=_read_rsa(der.bits(key)) if key_algorithm.raw == keys.RSA else None,
         extensions=extensions,
         names=_read_names(extensions),
     )
@@ -245,10 +175,7 @@ def not_canonical(request: Request, data: bytes) -> str | None:
 
 
 def _write(request: Request) -> bytes:
-    subject = (
-        der.write(der.SET, *(der.write(der.SEQUENCE, item.oid, der.write(item.tag, item.value)) for item in rdn))
-        for rdn in request.subject
-    )
+    subject = (der.write(der.SET, *map(_write_subject_attribute, rdn)) for rdn in request.subject)
     attributes = (
         der.write(der.SEQUENCE, oid, der.write(der.SET, *values)) for oid, values in request.attributes
     )
@@ -260,6 +187,10 @@ def _write(request: Request) -> bytes:
         der.write(der.CONTEXT_0, *attributes),
     )
     return der.write(der.SEQUENCE, info, request.signature_algorithm, der.write_bits(request.signature))
+
+
+def _write_subject_attribute(attribute: Attribute) -> bytes:
+    return der.write(der.SEQUENCE, attribute.oid, der.write(attribute.tag, attribute.value))
 
 
 def _write_rsa(numbers: tuple[int, int]) -> bytes:
@@ -279,32 +210,16 @@ def _write_names(names: Iterable[Name]) -> bytes:
     return der.write(der.SEQUENCE, *(der.write(tag, value) for tag, value in names))
 
 
-def is_signed_by_its_key(request: Request) -> bool:
-    """Whether the signature over the request verifies with the request's own key (proof of possession)."""
-    kind, name = SIGNATURES.get(request.signature_algorithm, ("other", ""))
-    try:
-        key = load_der_public_key(request.spki)
-        if kind == "EC" and isinstance(key, ec.EllipticCurvePublicKey):
-            key.verify(request.signature, request.signed, ec.ECDSA(_HASHES[name]()))
-            return True
-        if kind == "RSA" and isinstance(key, rsa.RSAPublicKey):
-            key.verify(request.signature, request.signed, padding.PKCS1v15(), _HASHES[name]())
-            return True
-    except (InvalidSignature, UnsupportedAlgorithm, ValueError):
-        return False
-    return False
-
-
 def digested_name(request: Request, usages: Iterable[str]) -> str:
-    """The name that a kubelet of 1.16 or later gives its first client CSR when it does not rotate certificates.
+    """The name that a kubelet since 1.16 gives its first client CSR when it does not rotate certificates.
 
     Up to 1.15 the digest is over the private key's PEM instead, which nobody but the kubelet can compute.
     Source: pkg/kubelet/certificate/bootstrap/bootstrap.go, digestedName.
     """
     organizations = [item.value for rdn in request.subject for item in rdn if item.oid == ORGANIZATION]
-    items = [request.spki, request.first(COMMON_NAME) or b"", *organizations, *(use.encode() for use in usages)]
     digest = hashes.Hash(hashes.SHA512_256())
-    digest.update(b"".join(_raw_url(item) + b"|" for item in items))
+    for item in (request.spki, request.first(COMMON_NAME) or b"", *organizations, *map(str.encode, usages)):
+        digest.update(_raw_url(item) + b"|")
     return "node-csr-" + _raw_url(digest.finalize()).decode("ascii")
 
 
@@ -313,7 +228,7 @@ def _raw_url(data: bytes) -> bytes:
 
 
 class Outline(NamedTuple):
-    """What to gather facts by, before anything is judged: the node it names and the key's SHA-256, or None."""
+    """What to gather facts by before anything is judged; each may be None."""
 
     node: str | None
     spki_sha256: str | None
@@ -324,14 +239,18 @@ def outline(csr: Any) -> Outline:
 
     Args:
         csr: the API object as JSON gives it, nothing in it trusted.
+
+    Returns:
+        The node's name after `system:node:` and the SHA-256 of the key's SubjectPublicKeyInfo in hex.
     """
     spec = csr.get("spec") if isinstance(csr, dict) else None
     text = spec.get("request") if isinstance(spec, dict) else None
-    if not isinstance(text, str) or len(text) > _OUTLINE_BYTES * 4 // 3 + 4:
+    if not isinstance(text, str) or pem.decoded_size(text) > _OUTLINE_BYTES:
         return Outline(None, None)
     try:
-        request = read(from_pem(from_base64(text)))
+        request = read(pem.from_pem(pem.from_base64(text)))
     except der.Unreadable:
         return Outline(None, None)
     name = (request.first(COMMON_NAME) or b"").decode("ascii", "replace")
-    return Outline(name.removeprefix("system:node:") if name.startswith("system:node:") else None, request.spki_sha256)
+    node = name.removeprefix("system:node:")
+    return Outline(node if node != name else None, request.spki_sha256)

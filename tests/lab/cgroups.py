@@ -6,9 +6,13 @@ kubelets never share a `kubepods`, and what a machine leaves there can be taken 
 
 from __future__ import annotations
 
+import errno
 from dataclasses import dataclass
 from pathlib import Path
 
+from lab import waiting
+
+REMOVE_SECONDS = 20
 COPIED_FROM_PARENT = ("cpuset.mems", "cpuset.cpus")
 
 
@@ -41,12 +45,6 @@ def hierarchies(mounts: str) -> list[Hierarchy]:
         if kind == "cgroup":
             found.append(Hierarchy(Path(mount), frozenset(options.split(",")) - {"rw", "ro", "relatime"}))
     return found
-
-
-def read_only(mounts: str) -> list[str]:
-    """Mount points of cgroup v1 controllers that are mounted read-only."""
-    rows = [line.split() for line in mounts.splitlines()]
-    return [row[1] for row in rows if row[2] == "cgroup" and "ro" in row[3].split(",")]
 
 
 def own_groups(groups: str, mounted: list[Hierarchy]) -> list[Path]:
@@ -89,10 +87,25 @@ def make(groups: list[Path]) -> None:
 def remove(groups: list[Path]) -> None:
     """Removes the groups with all below them, and their common parent when no other machine has one there."""
     for group in groups:
-        for folder in sorted(group.rglob("*/"), reverse=True):
-            if folder.is_dir():
-                folder.rmdir()
-        if group.is_dir():
-            group.rmdir()
-        if group.parent.is_dir() and not any(child.is_dir() for child in group.parent.iterdir()):
+        # A process that was killed stays in its group for a moment longer than it can be seen elsewhere.
+        waiting.until(lambda group=group: _removed(group), f"the end of what is in {group}", REMOVE_SECONDS)
+        if group.parent.is_dir() and not _children(group.parent):
             group.parent.rmdir()
+
+
+def _removed(group: Path) -> bool:
+    if not group.is_dir():
+        return True
+    for child in _children(group):
+        _removed(child)
+    try:
+        group.rmdir()
+    except OSError as error:
+        if error.errno != errno.EBUSY:
+            raise
+        return False
+    return True
+
+
+def _children(group: Path) -> list[Path]:
+    return [entry for entry in group.iterdir() if entry.is_dir()]

@@ -90,7 +90,7 @@ class ControlPlane:
         return pki.authority(self.directory)
 
     def start(self) -> None:
-        """Starts the control plane and returns when it serves.
+        """Start the control plane and return when it serves.
 
         Raises:
             ControlPlaneError: A program is missing, ended, or was not ready in time; with the end of its log.
@@ -103,7 +103,7 @@ class ControlPlane:
             raise
 
     def stop(self) -> None:
-        """Ends every process that `start` began, the last one first; the files stay."""
+        """End every process that `start` began, the last one first; the files stay."""
         while self._running:
             _, process = self._running.popitem()
             process.terminate()
@@ -114,7 +114,7 @@ class ControlPlane:
                 process.wait()
 
     def kubeconfig(self, user: str, groups: Iterable[str] = (), name: str | None = None) -> Path:
-        """Writes `name`.kubeconfig (default: the user's name) with a client certificate; returns its path.
+        """Write `name`.kubeconfig (default: the user's name) with a client certificate; return its path.
 
         Args:
             user: The user name that the API server sees.
@@ -126,7 +126,7 @@ class ControlPlane:
         return pki.kubeconfig(self.directory / f"{stem}.kubeconfig", self.url, self._ca, certificate)
 
     def kubectl(self, *args: str, input: str | None = None) -> str:
-        """Runs kubectl as the administrator (or with a `--kubeconfig` among `args`); returns what it printed.
+        """Run kubectl as the administrator (or with a `--kubeconfig` among `args`); return what it printed.
 
         Raises:
             ControlPlaneError: It failed; with what it wrote to stderr.
@@ -137,11 +137,11 @@ class ControlPlane:
         return result.stdout
 
     def apply(self, manifest: str) -> str:
-        """Applies a manifest (YAML or JSON, one or more documents) on the server's side."""
+        """Apply a manifest (YAML or JSON, one or more documents) on the server's side."""
         return self.kubectl("apply", "--server-side", "--filename=-", input=manifest)
 
     def bootstrap_token(self, token: str, expires_hours: float = 24) -> None:
-        """Lets the bearer of `token` in as system:bootstrap:<id>.
+        """Let the bearer of `token` in as system:bootstrap:<id>.
 
         Args:
             token: `<id>.<secret>`, [a-z0-9]{6}.[a-z0-9]{16}.
@@ -259,9 +259,9 @@ class ControlPlane:
             )
 
     def _await(self, *question: str) -> None:
-        """Asks kubectl until it gets an answer, for as long as every program runs, READY_SECONDS at most."""
+        """Ask kubectl until it gets an answer, for as long as every program runs, READY_SECONDS at most."""
         deadline = time.monotonic() + READY_SECONDS
-        while (answer := self._kubectl([*question, "--request-timeout=5s"])).returncode:
+        while (answer := self._kubectl([*question, "--request-timeout=2s"])).returncode:
             ended = [name for name, process in self._running.items() if process.poll() is not None]
             if ended or time.monotonic() > deadline:
                 name = ended[0] if ended else list(self._running)[-1]
@@ -289,7 +289,7 @@ class ControlPlane:
 
 
 def _program(name: str) -> str:
-    """Returns the path of a Kubernetes program: that of KUBEBUILDER_ASSETS; kubectl also from elsewhere."""
+    """Return the path of a Kubernetes program: that of KUBEBUILDER_ASSETS; kubectl also from elsewhere."""
     places = [os.environ.get("KUBEBUILDER_ASSETS", "")]
     if name == "kubectl":
         places += [str(Path(sys.executable).parent), os.environ["PATH"]]

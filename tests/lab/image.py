@@ -20,17 +20,19 @@ from lab import host, pip_settings
 from lab.bootstrap import locked
 
 SUITE = "bookworm"
+RESOLV_CONF = Path("/etc/resolv.conf")
+PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 MIRROR = "http://deb.debian.org/debian"
 FILES = Path(__file__).with_name("image_files")
 PACKAGES = (
-    "systemd systemd-sysv dbus iproute2 iptables ca-certificates procps kmod python3 util-linux "
+    "systemd systemd-sysv dbus iproute2 iptables iputils-ping ca-certificates procps kmod python3 util-linux "
     "containerd runc containernetworking-plugins conntrack socat ebtables ethtool ipset"
 ).split()
-# What compiles Salt's timelib and the pause program; it stays out of the image.
+# What compiles Salt's timelib; it stays out of the image.
 BUILD_PACKAGES = "python3-venv python3-dev gcc libc6-dev".split()
 # Timers that would reach for the network, and a console nobody sits at.
 MASKED = "apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer fstrim.timer e2scrub_all.timer console-getty.service"
-ENABLED = ("salt-minion.service", "lab-network.service")
+ENABLED = ("salt-minion.service", "lab-network.service", "lab-cgroups.service")
 
 INSTALL_SALT = f"""
 set -eu
@@ -38,7 +40,7 @@ export DEBIAN_FRONTEND=noninteractive
 apt-get update -qq
 apt-get install -qq --no-install-recommends {" ".join(BUILD_PACKAGES)} >/dev/null
 python3 -m venv /opt/salt
-/opt/salt/bin/pip install --quiet "salt=={{salt}}"
+/opt/salt/bin/pip install --quiet --no-warn-script-location "salt=={{salt}}"
 """
 
 
@@ -137,19 +139,26 @@ def install_salt(image: Path, work: Path) -> None:
     subprocess.run(["mount", "-t", "overlay", "overlay", "-o", options, root], check=True)
     settings = pip_settings.merged(pip_settings.files(Path.home(), os.environ))
     (root / "etc/pip.conf").write_text(settings)
-    binds = [f"--bind={salt}:/opt/salt", f"--bind={wheels.resolve()}:/root/.cache/pip"]
-    binds += [f"--bind-ro={place}" for place in pip_settings.binds()]
-    variables = [f"--setenv={key}={value}" for key, value in pip_settings.variables(os.environ).items()]
     script = INSTALL_SALT.format(salt=metadata.version("salt"))
-    nspawn(root, *binds, *variables, "--resolv-conf=copy-host", "--", "sh", "-c", script)
+    binds = {salt: "opt/salt", wheels.resolve(): "root/.cache/pip", Path("/dev"): "dev", RESOLV_CONF: "etc/resolv.conf"}
+    binds |= {place: str(place).lstrip("/") for place in pip_settings.binds()}
+    for source, target in binds.items():
+        bind(source, root / target)
+    subprocess.run(["mount", "-t", "proc", "proc", root / "proc"], check=True)
+    environment = {"PATH": PATH, "HOME": "/root", **pip_settings.variables(os.environ)}
+    subprocess.run(["chroot", root, "sh", "-c", script], check=True, env=environment)
     (image / "opt").mkdir(exist_ok=True)
     salt.rename(image / "opt/salt")
 
 
-def nspawn(root: Path, *arguments: str | Path) -> None:
-    """Runs a command in `root`, on this machine's network."""
-    options = ["--register=no", "--keep-unit", "--as-pid2", "--pipe", "--quiet"]
-    subprocess.run(["systemd-nspawn", "-D", root, *options, *arguments], check=True)
+def bind(source: Path, target: Path) -> None:
+    """Shows a file or folder of this machine at `target` as well."""
+    if source.is_dir():
+        target.mkdir(parents=True, exist_ok=True)
+    else:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.touch()
+    subprocess.run(["mount", "--rbind", source, target], check=True)
 
 
 def configure(image: Path) -> None:

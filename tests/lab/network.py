@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -43,22 +44,19 @@ class Network:
         ip("-n", self.name, "link", "add", BRIDGE, "type", "bridge")
         ip("-n", self.name, "address", "add", f"{GATEWAY}/{PREFIX}", "dev", BRIDGE)
         ip("-n", self.name, "link", "set", BRIDGE, "up")
+        # What leads out of the lab is answered at once as unreachable, so that nobody waits for a name server.
+        ip("-n", self.name, "route", "add", "unreachable", "default")
+        subprocess.run(self.command("sh", "-c", "echo 1 >/proc/sys/net/ipv4/ip_forward"), check=True)
 
     def down(self) -> None:
         """Ends what runs in the namespace and removes it; fine when there is none."""
         if not self.path.exists():
             return
         end(self.processes)
-        if self.path.is_mount():
-            subprocess.run(["umount", self.path], check=True)
-        self.path.unlink(missing_ok=True)
-        self._remove_empty_folder()
-
-    def _remove_empty_folder(self) -> None:
-        """Takes away the mount over /run/netns that `ip netns add` leaves behind, unless somebody uses it."""
-        if any(NAMESPACES.iterdir()):
-            return
-        subprocess.run(["umount", NAMESPACES], capture_output=True)
+        ip("netns", "delete", self.name)
+        if not any(NAMESPACES.iterdir()):
+            # The first `ip netns add` mounted this folder over itself; with a namespace in it this is refused.
+            subprocess.run(["umount", NAMESPACES], capture_output=True)
 
     def command(self, *argv: str | Path) -> list[str]:
         """The command line that runs `argv` in the namespace.
@@ -94,7 +92,7 @@ def namespace(pid: int) -> tuple[int, int] | None:
     return found.st_dev, found.st_ino
 
 
-def end(find, seconds: float = 20) -> None:
+def end(find: Callable[[], list[int]], seconds: float = 20) -> None:
     """Kills the processes that `find` finds, until it finds none.
 
     A process that ended between being found and being killed is not mistaken for another: a pidfd is opened, and

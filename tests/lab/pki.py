@@ -33,7 +33,7 @@ class Pair:
 
 
 def private_key(path: Path) -> ec.EllipticCurvePrivateKey:
-    """Returns the key in the PEM file `path`; makes and writes it (mode 0600) when it is not there yet."""
+    """Return the key in the PEM file `path`; make and write it (mode 0600) when it is not there yet."""
     if path.exists():
         return serialization.load_pem_private_key(path.read_bytes(), password=None)
     key = ec.generate_private_key(ec.SECP256R1())
@@ -49,7 +49,7 @@ def private_key(path: Path) -> ec.EllipticCurvePrivateKey:
 
 
 def authority(directory: Path, name: str = "ca", common_name: str = "kubernetes") -> Pair:
-    """Returns the authority `name`.crt and `name`.key of `directory`; makes it when it is not there yet."""
+    """Return the authority `name`.crt and `name`.key of `directory`; make it when it is not there yet."""
     pair = _pair(directory, name)
     if pair.certificate.exists():
         return pair
@@ -66,21 +66,21 @@ def authority(directory: Path, name: str = "ca", common_name: str = "kubernetes"
 
 
 def server(ca: Pair, directory: Path, name: str, hosts: Iterable[str]) -> Pair:
-    """Signs a serving certificate for `hosts` (DNS names and IP addresses as text); returns its files."""
+    """Sign a serving certificate for `hosts` (DNS names and IP addresses as text); return its files."""
     names = x509.SubjectAlternativeName([_host(host) for host in hosts])
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
     return _sign(ca, _pair(directory, name), subject, [_purpose(ExtendedKeyUsageOID.SERVER_AUTH), names])
 
 
 def client(ca: Pair, directory: Path, name: str, user: str, groups: Iterable[str] = ()) -> Pair:
-    """Signs a client certificate, to an API server `user` (CN) of `groups` (O); returns its files."""
+    """Sign a client certificate, to an API server `user` (CN) of `groups` (O); return its files."""
     organisations = [x509.NameAttribute(NameOID.ORGANIZATION_NAME, group) for group in groups]
     subject = x509.Name([*organisations, x509.NameAttribute(NameOID.COMMON_NAME, user)])
     return _sign(ca, _pair(directory, name), subject, [_purpose(ExtendedKeyUsageOID.CLIENT_AUTH)])
 
 
 def kubeconfig(path: Path, url: str, ca: Pair, user: Pair) -> Path:
-    """Writes a kubeconfig (mode 0600) for the API server at `url`, certificates inside; returns `path`."""
+    """Write a kubeconfig (mode 0600) for the API server at `url`, certificates inside; return `path`."""
     credentials = {"client-certificate-data": _data(user.certificate), "client-key-data": _data(user.key)}
     cluster = {"server": url, "certificate-authority-data": _data(ca.certificate)}
     content = {

@@ -1,13 +1,14 @@
 """Server-side apply: who owns which field, and what happens when two want it.
 
-Field ownership is kept as upstream shows it in metadata.managedFields (KEP-555; paths as structured-merge-diff writes
-them). Without schemas, lists are merged by the keys of `patch.MERGE_KEYS`; lists of custom resources are one value each.
-An object that was never applied has no managedFields; the first apply gives them to "before-first-apply", as upstream
-does with objects from before server-side apply.
+Ownership is kept as upstream shows it in metadata.managedFields (KEP-555). There are no schemas: lists
+of built-in kinds are merged by the keys of `patch.MERGE_KEYS`, those of custom resources are one value
+each. An object that was never applied has no managedFields; its first apply gives its fields to
+"before-first-apply", as upstream does with objects from before server-side apply.
 """
 
 from __future__ import annotations
 
+import copy
 import json
 from collections.abc import Iterator
 from typing import Any
@@ -21,8 +22,8 @@ _ITEM = "."
 #: Fields that are the server's, owned by nobody.
 _UNOWNED = {"apiVersion", "kind"}
 _UNOWNED_METADATA = {
-    "creationTimestamp", "deletionTimestamp", "generateName", "generation", "managedFields", "name", "namespace",
-    "resourceVersion", "selfLink", "uid",
+    "creationTimestamp", "deletionTimestamp", "generateName", "generation", "managedFields", "name",
+    "namespace", "resourceVersion", "selfLink", "uid",
 }  # fmt: skip
 
 
@@ -57,7 +58,7 @@ def apply(
     taken = {path for _, path in conflicts}
     mine = next((owned for entry, owned in owners if _same(entry, me)), set())
     held = set().union(*(owned for _, owned in others)) if others else set()
-    merged = _merge(live or {}, wanted, keyed)
+    merged = copy.deepcopy(_merge(live or {}, wanted, keyed))
     for path in sorted(mine - fields - held, key=len, reverse=True):
         if not (path[-1] == _ITEM and any(path[:-1] == other[: len(path) - 1] for other in held)):
             _remove(merged, path[:-1] if path[-1] == _ITEM else path)
@@ -67,13 +68,12 @@ def apply(
     return _with_managers(merged, result)
 
 
-def track(
-    old: dict[str, Any], new: dict[str, Any], manager: dict[str, str], keyed: bool
-) -> dict[str, Any]:
+def track(old: dict[str, Any], new: dict[str, Any], manager: dict[str, str], keyed: bool) -> dict[str, Any]:
     """Return the object with managedFields that say who changed what by an ordinary write.
 
     An object that nobody applied is not tracked and comes back as it is.
     """
+    new = {**new, "metadata": {k: v for k, v in new["metadata"].items() if k != "managedFields"}}
     if not old["metadata"].get("managedFields"):
         return new
     before, after = _values(old, keyed), _values(new, keyed)
@@ -82,18 +82,23 @@ def track(
     me = {"operation": "Update", **manager}
     owners = _owners(old, manager["apiVersion"], keyed)
     result = [(entry, owned - changed - gone) for entry, owned in owners if not _same(entry, me)]
-    mine = next(((entry, owned) for entry, owned in owners if _same(entry, me)), ({**me, "time": now()}, set()))
+    mine = next(
+        ((entry, owned) for entry, owned in owners if _same(entry, me)), ({**me, "time": now()}, set())
+    )
     fields = (mine[1] - gone) | changed
     entry = mine[0] if fields == mine[1] else {**mine[0], "time": now()}
-    return _with_managers(dict(new), [*result, (entry, fields)])
+    return _with_managers(new, [*result, (entry, fields)])
 
 
-def _owners(
-    live: dict[str, Any], api_version: str, keyed: bool
-) -> list[tuple[dict[str, str], set[Path]]]:
+def _owners(live: dict[str, Any], api_version: str, keyed: bool) -> list[tuple[dict[str, str], set[Path]]]:
     entries = live["metadata"].get("managedFields") or []
     if not entries:
-        first = {"manager": "before-first-apply", "operation": "Update", "apiVersion": api_version, "time": now()}
+        first = {
+            "manager": "before-first-apply",
+            "operation": "Update",
+            "apiVersion": api_version,
+            "time": now(),
+        }
         return [(first, set(_leaves(live, keyed)))]
     return [
         (
@@ -105,11 +110,18 @@ def _owners(
 
 
 def _same(one: dict[str, str], other: dict[str, str]) -> bool:
-    return all(one.get(key) == other.get(key) for key in ("manager", "operation", "apiVersion", "subresource"))
+    return all(
+        one.get(key) == other.get(key) for key in ("manager", "operation", "apiVersion", "subresource")
+    )
 
 
 def _with_managers(new: dict[str, Any], owners: list[tuple[dict[str, str], set[Path]]]) -> dict[str, Any]:
-    entries = [{**entry, "fieldsType": "FieldsV1", "fieldsV1": _write(owned)} for entry, owned in owners if owned]
+    owners = sorted(
+        owners, key=lambda owner: [owner[0].get(key, "") for key in ("operation", "time", "manager")]
+    )
+    entries = [
+        {**entry, "fieldsType": "FieldsV1", "fieldsV1": _write(owned)} for entry, owned in owners if owned
+    ]
     return {**new, "metadata": {**new.get("metadata", {}), "managedFields": entries}}
 
 
@@ -154,7 +166,10 @@ def _item_key(field: str, item: dict[str, Any]) -> str:
 def _merge(live: Any, wanted: Any, keyed: bool, field: str = "") -> Any:
     if isinstance(wanted, dict):
         base = live if isinstance(live, dict) else {}
-        return {**base, **{name: _merge(base.get(name), value, keyed, name) for name, value in wanted.items()}}
+        return {
+            **base,
+            **{name: _merge(base.get(name), value, keyed, name) for name, value in wanted.items()},
+        }
     if not isinstance(wanted, list) or not isinstance(live, list) or not keyed:
         return wanted
     if field in patch.SETS:
@@ -169,26 +184,21 @@ def _merge(live: Any, wanted: Any, keyed: bool, field: str = "") -> Any:
 
 
 def _remove(found: Any, path: Path) -> None:
-    """Take a field out of an object just merged, and the empty objects it leaves behind."""
+    """Take a field out of an object, and the empty objects that leaves behind."""
     step, rest = path[0], path[1:]
     if isinstance(found, list):
-        field_items = [item for item in found if not _is_item(item, step)]
-        if rest:
-            for item in found:
-                if _is_item(item, step):
-                    _remove(item, rest)
-        else:
-            found[:] = field_items
+        for item in [item for item in found if _is_item(item, step)]:
+            if rest:
+                _remove(item, rest)
+            else:
+                found.remove(item)
         return
     name = step.removeprefix("f:")
     if not isinstance(found, dict) or name not in found:
         return
-    if not rest:
-        del found[name]
-        return
-    found[name] = list(found[name]) if isinstance(found[name], list) else dict(found[name] or {})
-    _remove(found[name], rest)
-    if not found[name]:
+    if rest:
+        _remove(found[name], rest)
+    if not rest or found[name] in ({}, []):
         del found[name]
 
 

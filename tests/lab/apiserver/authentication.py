@@ -68,7 +68,11 @@ class Authenticator:
             certificate = x509.load_der_x509_certificate(der)
             self._known[digest] = self._subject(certificate, digest), certificate
         user, certificate = self._known[digest]
-        if not certificate.not_valid_before_utc <= datetime.now(timezone.utc) <= certificate.not_valid_after_utc:
+        if (
+            not certificate.not_valid_before_utc
+            <= datetime.now(timezone.utc)
+            <= certificate.not_valid_after_utc
+        ):
             raise unauthorized()
         return user
 

@@ -6,12 +6,12 @@ apiserver `pkg/endpoints/handlers/responsewriters/errors.go` for the refusal.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
 from . import nodes
-from .request import Attributes
+from .request import Attributes, User
 from .resources import Catalog
 from .status import ApiError
 from .store import Store
@@ -63,6 +63,16 @@ class Authorizer:
         domain = signer.split("/")[0]
         asked = replace(wanted, verb="approve", resource="signers", subresource="", namespace="")
         return any(self.refusal(replace(asked, name=name)) is None for name in (signer, f"{domain}/*"))
+
+    def impersonated(self, user: User, headers: Mapping[str, str]) -> User:
+        """Return whom the user acts as (`kubectl --as`). Raises ApiError 403 unless it may."""
+        name = headers.get("Impersonate-User")
+        if not name:
+            return user
+        groups = tuple(value for header, value in headers.items() if header.lower() == "impersonate-group")
+        for kind, wanted in (("users", name), *(("groups", group) for group in groups)):
+            self.require(Attributes(user, "impersonate", resource=kind, name=wanted))
+        return User(name, (*groups, "system:authenticated"))
 
     def _rules(self, wanted: Attributes, missing: list[str]) -> Iterator[dict[str, Any]]:
         bindings = [("", "clusterrolebindings")]

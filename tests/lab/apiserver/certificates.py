@@ -1,7 +1,7 @@
 """CertificateSigningRequests: what a client may write of them, and what the server writes itself.
 
-Sources: `pkg/registry/certificates/certificates/strategy.go`, `pkg/apis/certificates/validation/validation.go`,
-`pkg/apis/certificates/v1beta1/defaults.go`.
+Sources: `pkg/registry/certificates/certificates/strategy.go`,
+`pkg/apis/certificates/{validation/validation,v1beta1/defaults}.go`.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ _SIGNER_NAME_SINCE = 18
 _EXPIRATION_SINCE = 22
 _DECIDED = ("Approved", "Denied", "Failed")
 _USAGES = (
-    "any", "cert sign", "client auth", "code signing", "content commitment", "crl sign", "data encipherment",
-    "decipher only", "digital signature", "email protection", "encipher only", "ipsec end system", "ipsec tunnel",
-    "ipsec user", "key agreement", "key encipherment", "microsoft sgc", "netscape sgc", "ocsp signing", "s/mime",
-    "server auth", "signing", "timestamping",
+    "any", "cert sign", "client auth", "code signing", "content commitment", "crl sign",
+    "data encipherment", "decipher only", "digital signature", "email protection", "encipher only",
+    "ipsec end system", "ipsec tunnel", "ipsec user", "key agreement", "key encipherment", "microsoft sgc",
+    "netscape sgc", "ocsp signing", "s/mime", "server auth", "signing", "timestamping",
 )  # fmt: skip
 
 
@@ -59,7 +59,7 @@ def decode(body: dict[str, Any], version: str, minor: int) -> dict[str, Any]:
 
 
 def on_create(new: dict[str, Any], user: User) -> dict[str, Any]:
-    """Return the object with the requestor stamped by the server, whatever the client wrote, and no decision."""
+    """Return the object with the requestor that the server saw, whatever the client wrote, and undecided."""
     requestor = {"username": user.name, "uid": user.uid, "groups": list(user.groups), "extra": user.extra}
     return {**new, "spec": {**new["spec"], **_set(requestor)}, "status": {}}
 
@@ -85,7 +85,11 @@ def faults(new: dict[str, Any], version: str, minor: int) -> list[FieldError]:
     if spec.get("expirationSeconds", 600) < 600:
         detail = "may not specify a duration less than 600 seconds (10 minutes)"
         found.append(
-            FieldError("FieldValueInvalid", "spec.expirationSeconds", f"Invalid value: {spec['expirationSeconds']}: {detail}")
+            FieldError(
+                "FieldValueInvalid",
+                "spec.expirationSeconds",
+                f"Invalid value: {spec['expirationSeconds']}: {detail}",
+            )
         )
     return found + _condition_faults(new["status"].get("conditions", ()), lenient=version == "v1beta1")
 
@@ -113,7 +117,9 @@ def update_faults(new: dict[str, Any], old: dict[str, Any], subresource: str) ->
 def _part(body: dict[str, Any], name: str) -> dict[str, Any]:
     part = body.get(name) or {}
     if not isinstance(part, dict):
-        raise _unmarshal("string", f"CertificateSigningRequest.{name}", f"v1.CertificateSigningRequest{name.title()}")
+        raise _unmarshal(
+            "string", f"CertificateSigningRequest.{name}", f"v1.CertificateSigningRequest{name.title()}"
+        )
     return part
 
 
@@ -132,7 +138,9 @@ def _bytes(value: Any, field: str) -> str | None:
     if not isinstance(value, str):
         raise _unmarshal("number", field, "[]uint8")
     try:
-        return base64.b64encode(base64.b64decode(value.translate({10: None, 13: None}), validate=True)).decode()
+        return base64.b64encode(
+            base64.b64decode(value.translate({10: None, 13: None}), validate=True)
+        ).decode()
     except binascii.Error as fault:
         raise _cannot_be_handled(f"illegal base64 data in {field}: {fault}") from fault
 

@@ -1,7 +1,7 @@
 """JSON patch (RFC 6902), JSON merge patch (RFC 7386) and Kubernetes' strategic merge patch.
 
-Source of the last: apimachinery `pkg/util/strategicpatch/patch.go`; merge keys from the `patchMergeKey` tags of the API
-types that nodes, pods and workloads use.
+Source of the last: apimachinery `pkg/util/strategicpatch/patch.go`; merge keys from the `patchMergeKey`
+tags of the API types that nodes, pods and workloads use.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Certificate requests (PKCS#10, RFC 2986) as the API server and the signer read them.
 
-Source: `pkg/apis/certificates/helpers.go`. Where Python's and Go's parsers disagree on a malformed request, this is
-Python's word.
+Source: `pkg/apis/certificates/helpers.go`. Where Python's and Go's parsers disagree on a malformed
+request, this is Python's word.
 """
 
 from __future__ import annotations
@@ -59,15 +59,11 @@ def common_name(request: str) -> str:
         return ""
 
 
-def kubelet_fault(
-    parsed: x509.CertificateSigningRequest, usages: Collection[str], signer: str
-) -> str | None:
+def kubelet_fault(parsed: x509.CertificateSigningRequest, usages: Collection[str], signer: str) -> str | None:
     """Return why a request is none that a kubelet signer signs, None when it is one."""
     purpose = "client auth" if signer == CLIENT_SIGNER else "server auth"
     names = alternative_names(parsed)
-    organisations = [
-        one.value for one in parsed.subject.get_attributes_for_oid(NameOID.ORGANIZATION_NAME)
-    ]
+    organisations = [one.value for one in parsed.subject.get_attributes_for_oid(NameOID.ORGANIZATION_NAME)]
     if organisations != ["system:nodes"]:
         return "subject organization is not system:nodes"
     if signer == SERVING_SIGNER and not (names["DNS"] or names["IP"]):

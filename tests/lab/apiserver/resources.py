@@ -1,4 +1,4 @@
-"""Which kinds the server knows: those built in, per Kubernetes minor, and those of CustomResourceDefinitions."""
+"""Which kinds the server knows: those built in, by Kubernetes minor, and custom ones."""
 
 from __future__ import annotations
 
@@ -134,7 +134,9 @@ class Catalog:
 
 def _built_in(minor: int) -> Iterator[Resource]:
     for line in _BUILT_IN.strip().splitlines():
-        group, plural, kind, scope, short, subresources = ("" if word == "-" else word for word in line.split())
+        group, plural, kind, scope, short, subresources = (
+            "" if word == "-" else word for word in line.split()
+        )
         lifetimes = _VERSIONS.get(group, {"v1": (0, 99)})
         versions = tuple(name for name, (since, until) in lifetimes.items() if since <= minor <= until)
         names = tuple(short.split(",")) if short else ()

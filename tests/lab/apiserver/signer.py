@@ -1,7 +1,9 @@
 """The two controllers of kube-controller-manager that act on CSRs: the built-in approver and the signer.
 
-Sources: `pkg/controller/certificates/approver/sarapprove.go`, `pkg/controller/certificates/signer/signer.go`,
-`pkg/controller/certificates/authority/{authority,policies}.go`. They act at once; the real ones do about 20 a second.
+Sources: `pkg/controller/certificates/approver/sarapprove.go`,
+`pkg/controller/certificates/signer/signer.go`,
+`pkg/controller/certificates/authority/{authority,policies}.go`. These act at once, the real ones about
+20 times a second.
 """
 
 from __future__ import annotations
@@ -61,7 +63,7 @@ class Authority:
         return cls(x509.load_pem_x509_certificate(certificate.read_bytes()), private, lifetime)
 
     def sign(self, parsed: x509.CertificateSigningRequest, usages: list[str], seconds: int | None) -> bytes:
-        """Return the certificate for a request as PEM: its subject, key and alternative names, our usages and times."""
+        """Return a certificate (PEM) with the request's subject, key and names, and these usages."""
         start = datetime.now(timezone.utc)
         lifetime = self._lifetime(seconds)
         end = start + lifetime if lifetime < _SHORT else start + lifetime - _BACKDATE
@@ -139,7 +141,13 @@ class Controllers:
     def _act(self, key: Key, csr: dict[str, Any]) -> None:
         decided = {one["type"] for one in csr["status"].get("conditions", ())}
         if not decided and self._recognised(csr):
-            self._condition(key, csr, "Approved", "AutoApproved", "Auto approving kubelet client certificate after SubjectAccessReview.")
+            self._condition(
+                key,
+                csr,
+                "Approved",
+                "AutoApproved",
+                "Auto approving kubelet client certificate after SubjectAccessReview.",
+            )
         if "Approved" in decided and "Failed" not in decided and "certificate" not in csr["status"]:
             self._sign(key, csr)
 
@@ -149,10 +157,14 @@ class Controllers:
             return False
         if pkcs10.kubelet_fault(pkcs10.parse(spec["request"]), spec["usages"], pkcs10.CLIENT_SIGNER):
             return False
-        user = User(spec["username"], tuple(spec.get("groups", ())), spec.get("uid", ""), spec.get("extra", {}))
+        user = User(
+            spec["username"], tuple(spec.get("groups", ())), spec.get("uid", ""), spec.get("extra", {})
+        )
         own = pkcs10.common_name(spec["request"]) == user.name
         for permission in ("selfnodeclient", "nodeclient") if own else ("nodeclient",):
-            wanted = Attributes(user, "create", "", *self._resource.key[:1], "*", self._resource.plural, permission)
+            wanted = Attributes(
+                user, "create", "", *self._resource.key[:1], "*", self._resource.plural, permission
+            )
             if self._authorizer.refusal(wanted) is None:
                 return True
         return False

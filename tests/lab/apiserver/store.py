@@ -1,18 +1,20 @@
 """Objects, their versions and their history, all in memory.
 
-One counter gives every change its resourceVersion. A stored object is never altered: a change stores a new one, so that
-readers need no copies and an old list can be told again from the history.
+One counter gives every change its resourceVersion. A stored object is never altered: a change stores a
+new one, so readers need no copies, and an old list can be told again from the history.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
+import uuid
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from .clock import now
 from .resources import Resource
 from .selectors import Match
 from .status import already_exists, expired, not_found
@@ -54,7 +56,7 @@ class Event:
     before: Entry | None
 
     def seen_by(self, selects: Callable[[Key, Entry], bool]) -> str | None:
-        """The event's type for a watcher that selects some objects only, None when it concerns none of them."""
+        """The event's type for a watcher that selects some objects, None when it concerns none of them."""
         was = self.before is not None and selects(self.key, self.before)
         now = self.type != "DELETED" and selects(self.key, self.entry)
         if was and now:
@@ -160,8 +162,8 @@ class Store:
     def _past(self, shelf: _Shelf, at: int) -> dict[Key, Entry]:
         if at < shelf.forgotten:
             raise expired(
-                "The provided continue parameter is too old to display a consistent list result. You must start "
-                "a new list without the continue parameter."
+                "The provided continue parameter is too old to display a consistent list result. You must "
+                "start a new list without the continue parameter."
             )
         found = dict(shelf.entries)
         for event in reversed(shelf.events):
@@ -178,7 +180,9 @@ class Store:
     ) -> Entry:
         self.version += 1
         metadata = {**new["metadata"], "resourceVersion": str(self.version)}
-        entry = Entry({"metadata": metadata, **{k: v for k, v in new.items() if k != "metadata"}}, self.version)
+        entry = Entry(
+            {"metadata": metadata, **{k: v for k, v in new.items() if k != "metadata"}}, self.version
+        )
         shelf = self._shelf(resource)
         if kind == "DELETED":
             del shelf.entries[key]
@@ -206,3 +210,8 @@ def selection(namespace: str, *matches: Match | None) -> Callable[[Key, Entry], 
         return (not namespace or key[0] == namespace) and all(match(entry.object) for match in wanted)
 
     return selects
+
+
+def stamped(metadata: dict[str, Any]) -> dict[str, Any]:
+    """Return a new object's metadata with what the server gives it: uid and creationTimestamp."""
+    return {**metadata, "uid": str(uuid.uuid4()), "creationTimestamp": now()}

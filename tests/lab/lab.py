@@ -1,0 +1,154 @@
+"""A lab: one control plane, one salt-master and some machines, in a network of their own."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from functools import partial
+
+from lab import cluster, host, image, network
+from lab.controlplane import ControlPlane
+from lab.machine import Machine
+from lab.master import Master
+from lab.network import Network
+
+NAME = "[a-z0-9][a-z0-9-]{0,19}"
+
+
+def quiet(_line: str) -> None:
+    """Says nothing."""
+
+
+@dataclass
+class Lab:
+    """A lab called `name`; as a context manager it is up inside and gone afterwards.
+
+    Args:
+        name: Its name; what lies about under that name from an interrupted run is taken away first.
+        nodes: How many machines, called worker-1, worker-2, …
+        version: The Kubernetes release of control plane and nodes.
+        say: Told in a line what has just been done.
+    """
+
+    name: str
+    nodes: int = 2
+    version: str = "1.36.2"
+    say: Callable[[str], None] = quiet
+    machines: list[Machine] = field(init=False)
+    control_plane: ControlPlane | None = field(default=None, init=False)
+    tokens: dict[str, str] = field(init=False)
+    checksums: dict[str, str] = field(init=False)
+
+    def __post_init__(self) -> None:
+        if not re.fullmatch(NAME, self.name):
+            raise ValueError(f"a lab's name is lower case letters, digits and hyphens, 20 at most, not {self.name!r}")
+        self.network = network_of(self.name)
+        self.master = master_of(self.name)
+        numbers = range(1, self.nodes + 1)
+        self.machines = [machine_of(self.name, f"worker-{n}", network.address(n)) for n in numbers]
+        self.tokens = {machine.minion_id: cluster.token() for machine in self.machines}
+
+    def __enter__(self) -> Lab:
+        try:
+            self.up()
+        except BaseException:
+            self.down()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.down()
+
+    def up(self) -> None:
+        """Starts everything side by side, and returns when the master has accepted every machine's key.
+
+        The formula is then ready to be applied: manifests, tokens, binaries and pillar are in place.
+        """
+        down(self.name)
+        image.ensure(self.say)
+        self.network.up()
+        self.control_plane = control_plane_of(self.name, self.version)
+        tasks = [self._start_control_plane, self._start_master, self._collect_binaries]
+        tasks += [partial(self._start_machine, machine) for machine in self.machines]
+        with ThreadPoolExecutor(len(tasks)) as pool:
+            for task in [pool.submit(task) for task in tasks]:
+                task.result()
+        cluster.write_pillar(self.master, self.pillars())
+        self._accept_keys()
+
+    def down(self) -> None:
+        """Ends and removes everything of the lab."""
+        down(self.name)
+        self.master.stop()
+        if self.control_plane:
+            self.control_plane.stop()
+
+    def pillars(self) -> dict[str, dict]:
+        """The kube_node pillar of each machine, by minion id."""
+        return {
+            machine.minion_id: cluster.node_pillar(
+                self.control_plane, machine, number, self.version, self.tokens[machine.minion_id], self.checksums
+            )
+            for number, machine in enumerate(self.machines, start=1)
+        }
+
+    def _start_control_plane(self) -> None:
+        self.control_plane.start()
+        self.say(f"control plane: the {self.control_plane.flavour} one serves {self.control_plane.url}")
+        cluster.prepare_api(self.control_plane, self.master)
+        for token in self.tokens.values():
+            self.control_plane.bootstrap_token(token)
+        self.say("cluster: the approver's rights and one bootstrap token for each machine are in place")
+
+    def _start_master(self) -> None:
+        self.master.start()
+        self.say("salt-master: serves, with the formula's modules and reactor")
+
+    def _collect_binaries(self) -> None:
+        self.checksums = cluster.prepare_binaries(self.master, self.version)
+
+    def _start_machine(self, machine: Machine) -> None:
+        machine.start()
+        self.say(f"{machine.minion_id}: booted at {machine.address}, its minion calls the master")
+
+    def _accept_keys(self) -> None:
+        for minion_id, fingerprint in self.master.accept(*self.machines).items():
+            self.say(f"{minion_id}: key {fingerprint[:23]}… is the machine's own, accepted")
+
+
+def network_of(name: str) -> Network:
+    """The network of the lab of that name."""
+    return Network(f"kube-node-{name}")
+
+
+def master_of(name: str) -> Master:
+    """The salt-master of the lab of that name."""
+    return Master(host.labs() / name / "master", network_of(name))
+
+
+def control_plane_of(name: str, version: str = "1.36.2") -> ControlPlane:
+    """The control plane of the lab of that name."""
+    return ControlPlane(
+        host.labs() / name / "control-plane",
+        address=network.GATEWAY,
+        netns=network_of(name).name,
+        version=version,
+        service_cidr=cluster.SERVICE_CIDR,
+    )
+
+
+def machine_of(name: str, minion_id: str, address: str = "") -> Machine:
+    """A machine of the lab of that name; its address is needed only for its first start."""
+    return Machine(minion_id, address, host.labs() / name / "nodes" / minion_id, network_of(name))
+
+
+def down(name: str) -> None:
+    """Ends and removes the lab of that name, from what lies there alone; fine when there is nothing."""
+    directory = host.labs() / name
+    for folder in sorted((directory / "nodes").glob("*")):
+        machine_of(name, folder.name).destroy()
+    network_of(name).down()
+    shutil.rmtree(directory, ignore_errors=True)

@@ -1,0 +1,185 @@
+"""The lab's Salt master: a real salt-master in the lab's network, with a root folder of its own."""
+
+from __future__ import annotations
+
+import json
+import math
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import salt.utils.event
+import yaml
+from salt.utils.crypt import pem_finger
+
+from lab import network, waiting
+from lab.machine import Machine
+from lab.network import Network
+
+PROJECT = Path(__file__).resolve().parents[2]
+SALT = Path(sys.executable).parent
+START_SECONDS = 60
+KEY_SECONDS = 60
+
+
+class MasterError(RuntimeError):
+    """The master did not do what it was told; the message says what it wrote."""
+
+
+@dataclass
+class Master:
+    """A salt-master whose every file lies below `directory`.
+
+    Its file_roots are `states`, for what a lab adds, and the project, which is the formula; its pillar is `pillar`.
+    """
+
+    directory: Path
+    network: Network
+    _process: subprocess.Popen | None = field(default=None, init=False, repr=False)
+
+    @property
+    def config(self) -> Path:
+        """Its configuration folder, as /etc/salt is."""
+        return self.directory / "etc/salt"
+
+    @property
+    def states(self) -> Path:
+        """The first of its file_roots."""
+        return self.directory / "srv/salt"
+
+    @property
+    def pillar(self) -> Path:
+        """Its pillar_roots."""
+        return self.directory / "srv/pillar"
+
+    @property
+    def log(self) -> Path:
+        """Its log."""
+        return self.directory / "var/log/salt/master"
+
+    def start(self) -> None:
+        """Configures it, gives it the formula's modules and runners, and returns when it serves its event bus.
+
+        Raises:
+            MasterError: It ended or was not there in time.
+        """
+        for folder in (self.config / "master.d", self.config / "kube_node", self.states, self.pillar, self.log.parent):
+            folder.mkdir(parents=True, exist_ok=True)
+        (self.config / "master").write_text(yaml.safe_dump(settings(self)))
+        shutil.copy(PROJECT / "docs/examples/master.conf", self.config / "master.d/kube_node.conf")
+        # Before the reactor starts: it keeps the runners that it found first for a minute.
+        self.salt_run("saltutil.sync_all")
+        output = self.log.with_suffix(".out")
+        with output.open("ab") as stream:
+            self._process = subprocess.Popen(
+                self._command("salt-master"),
+                stdin=subprocess.DEVNULL,
+                stdout=stream,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        try:
+            waiting.until(self._serves, "the salt-master starting", START_SECONDS)
+        except waiting.TimedOut as error:
+            raise MasterError(f"{error}; see {self.log} and {output}") from error
+
+    def stop(self) -> None:
+        """Ends it, and waits for its end."""
+        if self._process is None:
+            return
+        self._process.terminate()
+        self._process.wait()
+        self._process = None
+
+    def accept(self, *machines: Machine, seconds: float = KEY_SECONDS) -> dict[str, str]:
+        """Accepts the keys of these machines, when what the master was sent is what lies on each machine.
+
+        Returns:
+            The fingerprint of each machine's key, by minion id.
+
+        Raises:
+            MasterError: A key that the master was sent is not the machine's.
+            TimedOut: A machine did not send its key in time.
+        """
+        fingerprints = {machine.minion_id: self._compared_key(machine, seconds) for machine in machines}
+        self._run("salt-key", "--yes", f"--accept={','.join(fingerprints)}")
+        return fingerprints
+
+    def salt(self, target: str, *arguments: str, timeout: int = 60) -> dict[str, object]:
+        """Runs an execution function on minions; returns what each answered, by minion id."""
+        return self._json("salt", "--static", f"--timeout={timeout}", target, *arguments)
+
+    def salt_run(self, *arguments: str) -> object:
+        """Runs a runner on the master; returns its result."""
+        return self._json("salt-run", *arguments)
+
+    def command(self, program: str, *arguments: str) -> list[str]:
+        """The command line for one of Salt's programs, with this master's configuration."""
+        return self._command(program, *arguments)
+
+    def events(self, prefix: str = "", seconds: float = math.inf) -> Iterator[tuple[str, dict]]:
+        """Yields each event of the master's bus as (tag, data) as it comes.
+
+        Args:
+            prefix: What a tag must begin with.
+            seconds: When to end.
+        """
+        options = {"transport": "zeromq", "sock_dir": str(self._sockets)}
+        deadline = time.monotonic() + seconds
+        with salt.utils.event.get_event("master", sock_dir=str(self._sockets), opts=options) as bus:
+            while (left := deadline - time.monotonic()) > 0:
+                event = bus.get_event(wait=min(left, 1), tag=prefix, full=True, auto_reconnect=True)
+                if event is not None:
+                    yield event["tag"], event["data"]
+
+    @property
+    def _sockets(self) -> Path:
+        return self.directory / "var/run/salt/master"
+
+    def _serves(self) -> bool:
+        if self._process.poll() is not None:
+            raise MasterError(f"the salt-master ended; see {self.log}")
+        return (self._sockets / "master_event_pub.ipc").exists()
+
+    def _compared_key(self, machine: Machine, seconds: float) -> str:
+        sent = self.directory / "etc/salt/pki/master/minions_pre" / machine.minion_id
+        waiting.until(sent.exists, f"the key of {machine.minion_id} (its log: journalctl -u salt-minion)", seconds)
+        own = machine.root / "etc/salt/pki/minion/minion.pub"
+        if sent.read_text().strip() != own.read_text().strip():
+            raise MasterError(f"the key that the master was sent as {machine.minion_id}'s is not that machine's")
+        return pem_finger(str(own), sum_type="sha256")
+
+    def _command(self, program: str, *arguments: str) -> list[str]:
+        return self.network.command(SALT / program, f"--config-dir={self.config}", *arguments)
+
+    def _run(self, program: str, *arguments: str) -> str:
+        done = subprocess.run(self._command(program, *arguments), capture_output=True, text=True)
+        if done.returncode and not done.stdout:
+            raise MasterError(f"{program} {' '.join(arguments)} failed: {done.stderr.strip()}")
+        return done.stdout
+
+    def _json(self, program: str, *arguments: str) -> object:
+        text = self._run(program, "--out=json", *arguments)
+        try:
+            return json.loads(text)
+        except ValueError:
+            raise MasterError(f"{program} {' '.join(arguments)} said: {text.strip()}") from None
+
+
+def settings(master: Master) -> dict:
+    """The master's own configuration: where it listens and where its files lie. The formula's part is not here."""
+    return {
+        "interface": network.GATEWAY,
+        "root_dir": str(master.directory),
+        "user": "root",
+        "file_roots": {"base": [str(master.states), str(PROJECT)]},
+        "file_ignore_regex": [r"^\.", r"^tests/", r"__pycache__"],
+        "pillar_roots": {"base": [str(master.pillar)]},
+        "keysize": 2048,
+        "worker_threads": 3,
+        "log_level_logfile": "info",
+    }

@@ -33,17 +33,18 @@ def parameters():
 
         salt '*' kube_node.parameters
     """
-    if "kube_node.parameters" not in __context__:
+    pillar = __salt__["pillar.get"]("kube_node", None)
+    # Every SLS and template asks: compiled once, but anew where the pillar is another (a refresh, pillar=…).
+    known, compiled = __context__.get("kube_node.parameters", (None, None))
+    if compiled is None or known != pillar:
         try:
-            compiled = kube_node_parameters.compile_node(
-                __salt__["pillar.get"]("kube_node", None), _machine(), kube_node_sources.load(_read)
-            )
+            compiled = kube_node_parameters.compile_node(pillar, _machine(), kube_node_sources.load(_read))
         except kube_node_parameters.ParameterError as error:
             raise CommandExecutionError(
                 f"The kube_node pillar of {__opts__['id']} cannot be used:\n{error}"
             ) from error
-        __context__["kube_node.parameters"] = compiled
-    return __context__["kube_node.parameters"]
+        __context__["kube_node.parameters"] = (pillar, compiled)
+    return compiled
 
 
 def joined():
@@ -79,7 +80,7 @@ def binary_faults(binaries):
     Compare sources with the checksums that the pillar gives, and change nothing.
 
     binaries
-        List of ``{name, source, sha256, path}``; one whose ``path`` already holds the right file is not fetched.
+        List of ``{name, source, sha256, path}``; where ``path`` holds the right file nothing is fetched.
 
     Returns a list of faults, ``key.path: what is wrong, what to do``.
 
@@ -87,7 +88,7 @@ def binary_faults(binaries):
 
     .. code-block:: bash
 
-        salt '*' kube_node.binary_faults '[{name: kubelet, source: salt://kubernetes/kubelet, sha256: …, path: …}]'
+        salt '*' kube_node.binary_faults '[{name: kubelet, source: salt://kubelet, sha256: …, path: …}]'
     """
     faults = []
     for binary in binaries:
@@ -100,8 +101,8 @@ def binary_faults(binaries):
             )
         elif (found := __salt__["file.get_hash"](cached, "sha256")) != binary["sha256"]:
             faults.append(
-                f"binaries.sha256.{binary['name']}: {binary['sha256']} is not the digest of {binary['source']}, "
-                f"which has {found}: correct the one that is wrong"
+                f"binaries.sha256.{binary['name']}: {binary['sha256']} is not the digest of "
+                f"{binary['source']}, which has {found}: correct the one that is wrong"
             )
     return faults
 

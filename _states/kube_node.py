@@ -1,6 +1,6 @@
 """
-What a node needs beyond Salt's own states: checks before anything is touched, binaries switched by one link, and a wait
-for the kubelet's certificates.
+What a node needs beyond Salt's own states: checks before anything is touched, binaries switched by one link,
+and a wait for the kubelet's certificates.
 """
 
 from __future__ import annotations
@@ -41,8 +41,8 @@ def binary_installed(name, path, source, sha256):
     """
     Put a program into the folder of its release, and switch to it by one atomic link.
 
-    The file is whole and checked before its final name exists, and the link is replaced in one step: an interrupted run
-    leaves the old program, and a running one is never written to.
+    The file is whole and checked before its final name exists, and the link is replaced in one step: an
+    interrupted run leaves the old program, and a running one is never written to.
 
     name
         The link that is run, for instance ``/usr/local/bin/kubelet``.
@@ -92,14 +92,11 @@ def joined(name, timeout):
 
     The master approves them (``salt-run kube_node.approve``); this state changes nothing.
     """
-    if __opts__["test"]:
-        missing = __salt__["kube_node.missing_certificates"]()
-        return _result(
-            name, None if missing else True, f"would wait for {', '.join(missing)}" if missing else "Joined"
-        )
     deadline = time.monotonic() + timeout
-    # The certificates appear as links in a folder that the kubelet makes: looking is cheaper than a watch on its parents.
+    # They appear as links in a folder that the kubelet makes: looking is cheaper than a watch on its parents.
     while missing := __salt__["kube_node.missing_certificates"]():
+        if __opts__["test"]:
+            return _result(name, None, f"The kubelet would be waited for: it has no {', '.join(missing)}")
         if time.monotonic() > deadline:
             return _result(
                 name,

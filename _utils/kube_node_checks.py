@@ -30,16 +30,15 @@ def contradictions(tree: dict[str, Any]) -> list[Fault]:
 
 def _name(tree: dict[str, Any]) -> list[Fault]:
     fault = types.name(tree["node"]["name"])
-    return (
-        [Fault("node.name", f"is missing, and the minion id cannot stand for it: {fault}")] if fault else []
-    )
+    message = f"is missing, and the minion id cannot stand for it: {fault}"
+    return [Fault("node.name", message)] if fault else []
 
 
 def _said_twice(tree: dict[str, Any]) -> list[Fault]:
     """What several programs must agree on is said once.
 
-    The node's name is that of its certificate, the kubelet and kube-proxy (kubernetes issue 54482), the cgroup
-    driver that of runtime and kubelet (issue 43805), and kube-proxy reads the kubelet's certificate.
+    The node's name is that of its certificate, the kubelet and kube-proxy (kubernetes issue 54482), the
+    cgroup driver that of runtime and kubelet (issue 43805), and kube-proxy reads the kubelet's certificate.
     """
     name, driver, paths = tree["node"]["name"], tree["runtime"]["cgroup_driver"], tree["paths"]
     places = (
@@ -63,9 +62,8 @@ def _paths(tree: dict[str, Any]) -> list[Fault]:
     paths = tree["paths"]
     if paths["kubelet"] != paths["kube_proxy"]:
         return []
-    return [
-        Fault("paths.kube_proxy", f"{paths['kube_proxy']} is paths.kubelet too, choose a folder of its own")
-    ]
+    message = f"{paths['kube_proxy']} is paths.kubelet too, choose a folder of its own"
+    return [Fault("paths.kube_proxy", message)]
 
 
 def _networks(tree: dict[str, Any]) -> list[Fault]:
@@ -73,9 +71,8 @@ def _networks(tree: dict[str, Any]) -> list[Fault]:
     services, pods = ipaddress.ip_network(cluster["service_cidr"]), ipaddress.ip_network(cluster["pod_cidr"])
     faults = []
     if services.overlaps(pods):
-        faults.append(
-            Fault("cluster.pod_cidr", f"{pods} overlaps cluster.service_cidr {services}, choose one apart")
-        )
+        message = f"{pods} overlaps cluster.service_cidr {services}, choose one apart"
+        faults.append(Fault("cluster.pod_cidr", message))
     if ipaddress.ip_address(cluster["dns_address"]) not in services:
         message = f"{cluster['dns_address']} is outside cluster.service_cidr {services}, choose one inside"
         faults.append(Fault("cluster.dns_address", message))
@@ -88,18 +85,10 @@ def _pod_subnet(tree: dict[str, Any]) -> list[Fault]:
     if network["plugin"] != "none":
         return []
     if network["pod_subnet"] is None:
-        return [
-            Fault(
-                "network.pod_subnet",
-                f"is missing, give this node a part of cluster.pod_cidr {pods} of its own",
-            )
-        ]
+        message = f"is missing, give this node a part of cluster.pod_cidr {pods} of its own"
+        return [Fault("network.pod_subnet", message)]
     subnet = ipaddress.ip_network(network["pod_subnet"])
     if subnet.version == pods.version and subnet != pods and subnet.subnet_of(pods):
         return []
-    return [
-        Fault(
-            "network.pod_subnet",
-            f"{subnet} is not a part of cluster.pod_cidr {pods}, choose a smaller one in it",
-        )
-    ]
+    message = f"{subnet} is not a part of cluster.pod_cidr {pods}, choose a smaller one in it"
+    return [Fault("network.pod_subnet", message)]

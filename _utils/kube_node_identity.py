@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import kube_node_schema as schema
+import kube_node_types as types
 
 
 @dataclass(frozen=True)
@@ -33,8 +34,10 @@ def identity(pillar: Any, minion_id: str) -> Identity | None:
     sound, faults = schema.check(pillar)
     if faults or "name" not in sound.get("cluster", {}):
         return None
-    node, token = sound.get("node", {}), sound.get("certificates", {}).get("bootstrap_token")
     name = node_name(sound, minion_id)
+    if types.name(name):
+        return None
+    node, token = sound.get("node", {}), sound.get("certificates", {}).get("bootstrap_token")
     return Identity(
         minion_id=minion_id,
         cluster=sound["cluster"]["name"],

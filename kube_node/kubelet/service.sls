@@ -5,7 +5,7 @@ kubelet-service-running:
     - enable: True
     - require:
       - sls: kube_node.certificates
-      - sls: kube_node.runtime
+      - sls: kube_node.runtime.{{ kube_node.runtime.name }}
     - watch:
       - kube_node: kubelet-installed
       - file: cluster-ca

@@ -6,6 +6,7 @@ Nothing here is shared with the code under test, so that a fault of one is not a
 from __future__ import annotations
 
 import base64
+import hashlib
 from collections.abc import Callable, Iterable
 
 from cryptography.hazmat.primitives import hashes
@@ -193,3 +194,11 @@ def pem(
 
 def b64(text: str | bytes) -> str:
     return base64.b64encode(text.encode() if isinstance(text, str) else text).decode()
+
+
+def digested_name(key_info: bytes, node: str, usages: Iterable[str]) -> str:
+    """The name of a kubelet's first request, as bootstrap.go makes it."""
+    items = [key_info, f"system:node:{node}".encode(), b"system:nodes", *(usage.encode() for usage in usages)]
+    stream = b"".join(base64.urlsafe_b64encode(item).rstrip(b"=") + b"|" for item in items)
+    digest = hashlib.new("sha512_256", stream).digest()
+    return "node-csr-" + base64.urlsafe_b64encode(digest).rstrip(b"=").decode()

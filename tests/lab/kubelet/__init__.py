@@ -1,0 +1,1 @@
+"""A kubelet that is strict about its flags and files and does the work of a node's identity, but runs no pods."""

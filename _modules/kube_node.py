@@ -10,7 +10,9 @@ from pathlib import Path
 
 import kube_node_parameters
 import kube_node_sources
+import kube_node_units
 import salt.utils.files
+import salt.utils.secret
 from salt.exceptions import CommandExecutionError
 
 __virtualname__ = "kube_node"
@@ -22,7 +24,8 @@ def parameters():
 
     This is the one door through which states and templates get at them (``kube_node/map.jinja``).
 
-    Returns the tree of ``kube_node/defaults.yaml`` with what the states and templates need beside it.
+    Returns the tree of ``kube_node/defaults.yaml`` with what the states and templates need beside it. The
+    bootstrap token is shown to templates alone, as Salt does with all of the pillar.
 
     Raises a CommandExecutionError that lists every fault of the pillar, one a line, as
     ``key.path: what is wrong, what to do``.
@@ -33,7 +36,15 @@ def parameters():
 
         salt '*' kube_node.parameters
     """
-    pillar = __salt__["pillar.get"]("kube_node", None)
+    compiled = _parameters()
+    if salt.utils.secret.mask_pillar.get():
+        certificates = compiled["certificates"] | {"bootstrap_token": salt.utils.secret.REDACT_PLACEHOLDER}
+        return compiled | {"certificates": certificates}
+    return compiled
+
+
+def _parameters():
+    pillar = __salt__["pillar.get"]("kube_node", None, unmask=True)
     # Every SLS and template asks: compiled once, but anew where the pillar is another (a refresh, pillar=…).
     known, compiled = __context__.get("kube_node.parameters", (None, None))
     if compiled is None or known != pillar:
@@ -42,7 +53,7 @@ def parameters():
         except kube_node_parameters.ParameterError as error:
             raise CommandExecutionError(
                 f"The kube_node pillar of {__opts__['id']} cannot be used:\n{error}"
-            ) from error
+            ) from None
         __context__["kube_node.parameters"] = (pillar, compiled)
     return compiled
 
@@ -72,7 +83,7 @@ def missing_certificates():
 
         salt '*' kube_node.missing_certificates
     """
-    return [path for path in parameters()["kubelet"]["certificates"] if not Path(path).exists()]
+    return [path for path in _parameters()["kubelet"]["certificates"] if not Path(path).exists()]
 
 
 def binary_faults(binaries):
@@ -128,10 +139,11 @@ def _machine():
     salt_call = shutil.which(
         "salt-call", path=f"{Path(sys.executable).parent}:/usr/bin:/usr/local/bin:/opt/salt/bin"
     )
+    config_dir = kube_node_units.word(f"--config-dir={__opts__['config_dir']}")
     return {
         "id": __opts__["id"],
         "address": addresses[0] if addresses else None,
-        "salt_call": f"{salt_call or '/usr/bin/salt-call'} --config-dir={__opts__['config_dir']}",
+        "salt_call": f"{salt_call or '/usr/bin/salt-call'} {config_dir}",
     }
 
 

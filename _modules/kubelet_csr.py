@@ -31,6 +31,7 @@ __virtualname__ = "kubelet_csr"
 REQUESTS = "/apis/certificates.k8s.io/v1/certificatesigningrequests"
 NODES = "/api/v1/nodes"
 TRIES = 3
+LOOK_SECONDS = 8
 CLIENT_SIGNER = kubelet_csr_policy.DEFAULT_POLICY["client_signer"]
 SERVING_SIGNER = kubelet_csr_policy.DEFAULT_POLICY["serving_signer"]
 
@@ -123,22 +124,36 @@ def approve(cluster, minions=(), wait_seconds=0):
 def _approve(api, cluster, minions, wait_seconds):
     requests, version = api.items(REQUESTS)
     known = {request["metadata"]["name"]: request for request in requests}
-    decisions = [_settle(api, cluster, request, known.values()) for request in requests if _undecided(request)]
-    waiting = minions - _served(decisions)
-    deadline = time.monotonic() + wait_seconds
-    while waiting and (left := deadline - time.monotonic()) > 0:
-        for event in api.watch(REQUESTS, version, left):
-            request = event["object"]
-            if event["type"] == "ERROR":  # 410: the server no longer knows that version
-                return decisions + _approve(api, cluster, waiting, deadline - time.monotonic())
-            version, name = request["metadata"]["resourceVersion"], request["metadata"].get("name")
-            known[name] = request
-            if event["type"] == "ADDED" and _undecided(request):
-                decisions.append(_settle(api, cluster, request, known.values()))
-                waiting -= _served(decisions[-1:])
-            if not waiting:
-                break
-    return decisions
+    decisions, waiting, deadline = {}, set(minions), time.monotonic() + wait_seconds
+    pause = 1
+    while True:
+        for name, request in known.items():
+            if _undecided(request) and decisions.get(name, {}).get("verdict") in (None, "ignore"):
+                decisions[name] = _told(_settle(api, cluster, request, known.values()), decisions.get(name))
+        waiting -= _served(decisions.values())
+        left = deadline - time.monotonic()
+        if not waiting or left <= 0:
+            return list(decisions.values())
+        # What was left alone is looked at again: its node may have registered meanwhile.
+        version, came = _await_request(api, version, known, min(left, pause))
+        pause = 1 if came else min(2 * pause, LOOK_SECONDS)
+
+
+def _await_request(api, version, known, seconds):
+    """Watch for at most `seconds`; return the resourceVersion to go on from, and whether a request came."""
+    for event in api.watch(REQUESTS, version, seconds):
+        if event["type"] == "ERROR":  # 410: the server no longer knows that version
+            requests, version = api.items(REQUESTS)
+            known.update((request["metadata"]["name"], request) for request in requests)
+            return version, True
+        changed = event["object"]
+        name, version = changed["metadata"]["name"], changed["metadata"]["resourceVersion"]
+        known[name] = changed
+        if event["type"] == "DELETED":
+            del known[name]
+        elif event["type"] == "ADDED" and _undecided(changed):
+            return version, True
+    return version, False
 
 
 def _served(decisions):
@@ -155,10 +170,10 @@ def _settle(api, cluster, request, others):
     for _ in range(TRIES):
         decision, judged = _judge(api, cluster, request, others)
         if judged.verdict == "ignore":
-            return _told(decision)
+            return decision
         try:
             _write(api, request, judged)
-            return _told(decision)
+            return decision
         except kube_api.ApiError as error:
             if error.status not in (404, 409):
                 raise
@@ -168,7 +183,7 @@ def _settle(api, cluster, request, others):
             if error.status != 404:
                 raise
             break
-    return _told(decision | {"verdict": "ignore", "rule": "conflict", "message": "was changed while it was judged"})
+    return decision | {"verdict": "ignore", "rule": "conflict", "message": "was changed while it was judged"}
 
 
 def _write(api, request, judged):
@@ -291,11 +306,12 @@ def _undecided(request):
     return (request.get("spec") or {}).get("signerName") in (CLIENT_SIGNER, SERVING_SIGNER) and not conditions
 
 
-def _told(decision):
-    """Log a decision and put it on the master's event bus; return it."""
-    log.info("kube_node: %(verdict)s %(name)s of %(cluster)s: %(rule)s: %(message)s", decision)
-    with salt.utils.event.get_event("master", opts=__opts__, listen=False) as bus:
-        bus.fire_event(decision, f"kube_node/csr/{decision['verdict']}")
+def _told(decision, before):
+    """Log a decision that is news and put it on the master's event bus; return it."""
+    if decision != before:
+        log.info("kube_node: %(verdict)s %(name)s of %(cluster)s: %(rule)s: %(message)s", decision)
+        with salt.utils.event.get_event("master", opts=__opts__, listen=False) as bus:
+            bus.fire_event(dict(decision), f"kube_node/csr/{decision['verdict']}")
     return decision
 
 

@@ -6,9 +6,9 @@ The reactor calls :py:func:`knock` when a kubelet started; the other functions a
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import logging
-from contextlib import contextmanager
 from pathlib import Path
 
 import salt.loader
@@ -124,7 +124,7 @@ def _kubelet_csr(function, *args):
     return modules[name](*args)
 
 
-@contextmanager
+@contextlib.contextmanager
 def _lock(path):
     """Hold the lock of a cluster's worker; yields whether it was free."""
     with path.open("w") as file:

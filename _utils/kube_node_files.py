@@ -3,8 +3,6 @@
 Pure: no Salt, no I/O. The states walk this table room by room, `kube_node.render` walks all of it.
 """
 
-from __future__ import annotations
-
 from dataclasses import asdict, dataclass
 from typing import Any
 

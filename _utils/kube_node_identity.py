@@ -3,8 +3,6 @@
 Pure: no Salt, no I/O. A minion's grains never get in here.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Any
 

@@ -4,8 +4,6 @@ Pure functions of ``facts`` (see `kube_node_versions`); the data and their sourc
 ``kube_node/versions/milestones.yaml``.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any

@@ -3,8 +3,6 @@
 Pure: no Salt, no I/O. What concerns more than one key is in `kube_node_checks`.
 """
 
-from __future__ import annotations
-
 import difflib
 from dataclasses import dataclass
 from typing import Any
@@ -136,7 +134,9 @@ def missing(tree: dict[str, Any], faults: list[Fault]) -> list[Fault]:
 def nearest(name: object, known: list[str]) -> str:
     """Return what to do about an unknown `name`: the nearest known one, or all of a few."""
     close = difflib.get_close_matches(types.shown_key(name), known, n=1, cutoff=0.6)
-    return f"did you mean {close[0]}?" if close else f"known here: {', '.join(known[:20])}"
+    if close:
+        return f"did you mean {close[0]}?"
+    return f"known here: {', '.join(known)}" if len(known) <= 20 else "look it up in Kubernetes' reference"
 
 
 def _check_keys(tree: dict[Any, Any], schema: dict[str, Any], at: str) -> tuple[dict[str, Any], list[Fault]]:

@@ -4,8 +4,6 @@ Pure: no Salt, no I/O. An operator writes KubeletConfiguration's and KubeProxyCo
 for every minor; the facts say which are fields there and which are flags.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -90,7 +88,7 @@ def _place_setting(placement: Placement, accepted: _Accepted, path: Path, value:
     dotted = ".".join(map(types.shown_key, path))
     known, flag = accepted.fields.get(dotted), accepted.setters.get(dotted)
     if dotted not in accepted.facts[accepted.component]["fields"]:
-        names = list(accepted.facts[accepted.component]["fields"])
+        names = [name for name in accepted.facts[accepted.component]["fields"] if "[]" not in name]
         message = f"is not a field of {placement.kind}, {nearest(dotted, names)}"
     elif dotted.count(".") >= len(path):
         message = "has a dot in a key, write each part below the one before"

@@ -56,7 +56,9 @@ def shown_key(key: Any) -> str:
     return _TOKEN_WITHIN.sub("<a bootstrap token>", key) if plain else shown(key)
 
 
-def _matches(pattern: re.Pattern[str], limit: int, wanted: str) -> Check:
+def matching(pattern: re.Pattern[str], limit: int, wanted: str) -> Check:
+    """Return a check for a text of at most `limit` characters that is all `pattern`."""
+
     def check(value: Any) -> str | None:
         if isinstance(value, str) and len(value) <= limit and pattern.fullmatch(value):
             return None
@@ -65,15 +67,15 @@ def _matches(pattern: re.Pattern[str], limit: int, wanted: str) -> Check:
     return check
 
 
-release = _matches(_RELEASE, 32, "a full release, write it as X.Y.Z, for instance 1.36.2")
-name = _matches(_SUBDOMAIN, 253, "a lower-case RFC 1123 name, use letters a-z, digits, '-' and '.'")
-path = _matches(_PATH, 4096, "an absolute path, write one without '..', white space, quotes, '%' or '$'")
-sha256 = _matches(_SHA256, 64, "a SHA-256 digest, write the 64 hex digits that sha256sum prints")
-socket = _matches(_SOCKET, 108, "a socket, write one such as unix:///run/containerd/containerd.sock")
-sysctl = _matches(_SYSCTL, 256, "a kernel parameter, write one such as net.ipv4.ip_forward")
-image = _matches(_IMAGE, 512, "an image reference, write REGISTRY/NAME:TAG or REGISTRY/NAME@sha256:DIGEST")
-package = _matches(_PACKAGE, 256, "a package's name, write the one that apt or dnf knows")
-source = _matches(_SOURCE, 2048, "a source, write a folder as salt://…, file://… or https://…")
+release = matching(_RELEASE, 32, "a full release, write it as X.Y.Z, for instance 1.36.2")
+name = matching(_SUBDOMAIN, 253, "a lower-case RFC 1123 name, use letters a-z, digits, '-' and '.'")
+path = matching(_PATH, 4096, "an absolute path, write one without '..', white space, quotes, '%' or '$'")
+sha256 = matching(_SHA256, 64, "a SHA-256 digest, write the 64 hex digits that sha256sum prints")
+socket = matching(_SOCKET, 108, "a socket, write one such as unix:///run/containerd/containerd.sock")
+sysctl = matching(_SYSCTL, 256, "a kernel parameter, write one such as net.ipv4.ip_forward")
+image = matching(_IMAGE, 512, "an image reference, write REGISTRY/NAME:TAG or REGISTRY/NAME@sha256:DIGEST")
+package = matching(_PACKAGE, 256, "a package's name, write the one that apt or dnf knows")
+source = matching(_SOURCE, 2048, "a source, write a folder as salt://…, file://… or https://…")
 
 
 def bootstrap_token(value: Any) -> str | None:
@@ -94,7 +96,9 @@ def absolute_path(value: Any) -> str | None:
 
 def text(value: Any) -> str | None:
     """Check a line of printable text."""
-    if isinstance(value, str) and value and value.isprintable():
+    if not isinstance(value, str):
+        return f"{shown(value)} is not text, write it in quotes"
+    if value and value.isprintable():
         return None
     return f"{shown(value)} is not a line of text, write one without control characters"
 

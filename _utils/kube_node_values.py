@@ -14,16 +14,8 @@ import kube_node_types as types
 # Go's time.ParseDuration; apimachinery's resource.Quantity.
 _DURATION = re.compile(r"0|(?:[0-9]+(?:\.[0-9]+)?(?:ns|us|µs|ms|s|m|h))+")
 _QUANTITY = re.compile(r"[0-9]+(?:\.[0-9]+)?(?:[numkMGTPE]|[KMGTPE]i|[eE]-?[0-9]+)?")
+_ADDRESS_WITH_PORT = re.compile(r"(.+):([0-9]{1,5})")
 _THRESHOLD = re.compile(rf"(?:{_QUANTITY.pattern}|[0-9]+(?:\.[0-9]+)?%)")
-
-
-def _matching(pattern: re.Pattern[str], wanted: str) -> types.Check:
-    def check(value: Any) -> str | None:
-        if isinstance(value, str) and len(value) <= 256 and pattern.fullmatch(value):
-            return None
-        return f"{types.shown(value)} is not {wanted}"
-
-    return check
 
 
 def _text(value: Any) -> str | None:
@@ -43,19 +35,17 @@ def argument(value: Any) -> str | None:
     return f"{types.shown(value)} is not a flag's value, write one line of text, a number or a boolean"
 
 
+def _whole(value: Any) -> str | None:
+    return None if _is_int(value) else f"{types.shown(value)} is not a whole number, write one without quotes"
+
+
 def _is_int(value: Any) -> bool:
-    return not CHECKS["int"](value)
+    return isinstance(value, int) and not isinstance(value, bool) and -(2**63) <= value < 2**63
 
 
 def _address_with_port(value: Any) -> str | None:
-    host, colon, port = value.rpartition(":") if isinstance(value, str) else ("", "", "")
-    if (
-        colon
-        and port.isascii()
-        and port.isdigit()
-        and int(port) < 65536
-        and not types.address(host.strip("[]"))
-    ):
+    found = _ADDRESS_WITH_PORT.fullmatch(value) if isinstance(value, str) else None
+    if found and int(found[2]) < 65536 and not types.address(found[1].strip("[]")):
         return None
     return f"{types.shown(value)} is not an address with a port, write one such as 0.0.0.0:10256"
 
@@ -75,26 +65,24 @@ def _listed(value: Any) -> str | None:
 
 
 def _object(value: Any) -> str | None:
-    return (
-        None
-        if isinstance(value, dict)
-        else f"{types.shown(value)} is not a mapping, write 'key: value' lines"
-    )
+    if isinstance(value, dict):
+        return None
+    return f"{types.shown(value)} is not a mapping, write 'key: value' lines"
 
 
 # Lists of objects whose own fields stand in the facts, as `<list>[].<field>`.
 OBJECT_LISTS = ("memory_list", "vmodule_list", "object_list")
 
 _TEXTS = types.map_of(types.text, _text)
-_duration = _matching(_DURATION, "a duration, write one such as 30s, 1m30s or 24h")
-_quantity = _matching(_QUANTITY, "a quantity, write one such as 200m, 500Mi or '2', in quotes")
-_threshold = _matching(
-    _THRESHOLD, "a threshold, write a quantity such as 200Mi or a percentage such as 10%, in quotes"
+_duration = types.matching(_DURATION, 256, "a duration, write one such as 30s, 1m30s or 24h")
+_quantity = types.matching(_QUANTITY, 256, "a quantity, write one such as 200m, 500Mi or '2', in quotes")
+_threshold = types.matching(
+    _THRESHOLD, 256, "a threshold, write a quantity such as 200Mi or a percentage such as 10%, in quotes"
 )
 
 CHECKS: dict[str, types.Check] = {
     "bool": types.boolean,
-    "int": types.integer(-(2**63), 2**63 - 1),
+    "int": _whole,
     "float": _number,
     "string": _text,
     "duration": _duration,
@@ -109,7 +97,7 @@ CHECKS: dict[str, types.Check] = {
     "list": types.list_of(types.text),
     "ip_list": types.list_of(types.address),
     "cidr_list": types.list_of(types.cidr),
-    "int_list": types.list_of(types.integer(-(2**31), 2**31 - 1)),
+    "int_list": types.list_of(_whole),
     "map": _TEXTS,
     "bool_map": types.map_of(types.text, types.boolean),
     "bool_map_text": types.map_of(types.text, types.boolean),

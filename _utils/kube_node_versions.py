@@ -5,8 +5,6 @@ Pure functions of ``facts``, the files under ``kube_node/versions`` as ``yaml.sa
 minor is a change of data alone. What else differs between minors is in `kube_node_milestones`.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass

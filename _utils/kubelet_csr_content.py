@@ -8,7 +8,7 @@ import kubelet_csr_pem as pem
 import kubelet_csr_request as csr_request
 from kubelet_csr_case import AS_EXPECTED, DENY, IGNORE, SERVING, STRANGE, Case, Finding, check, show, text
 
-_NEW_KEY = "let the kubelet make a new key"
+_NEW_KEY = "let the kubelet make its own key"
 _LABEL = frozenset("abcdefghijklmnopqrstuvwxyz0123456789-")
 _ATTRIBUTE_NAMES = {csr_request.ORGANIZATION: "O", csr_request.COMMON_NAME: "CN"}
 _STRING_TYPES = (der.PRINTABLE_STRING, der.UTF8_STRING)
@@ -87,12 +87,12 @@ def common_name(case: Case) -> Finding:
     value = case.request.first(csr_request.COMMON_NAME) or b""
     expected, found = f"CN={show(case.node_username)}", f"CN={show(value)}"
     if not _is_node_identity(value):
-        todo = "a node's name is a lower-case RFC 1123 subdomain, look who made this request"
-        return check(False, DENY, expected, found, todo)
+        return check(False, DENY, "CN=system:node: and a lower-case RFC 1123 subdomain", found, STRANGE)
     if value == case.node_username.encode("ascii", "replace"):
         return check(True, DENY, expected, found)
     if _is_made_by_node(case):
-        return check(False, DENY, expected, found, "correct kube_node.node.name or the kubelet's hostname")
+        todo = "a node asks for itself alone, so make kube_node.node.name and the kubelet's name the same"
+        return check(False, DENY, expected, found, todo)
     return check(False, IGNORE, expected, found, "these facts are about another node than the request")
 
 
@@ -114,25 +114,24 @@ def _is_made_by_node(case: Case) -> bool:
 
 def key_algorithm(case: Case) -> Finding:
     """The key is RSA or on an allowed curve, named and not written out (RFC 5480 §2.1.1, RFC 3279 §2.3.1)."""
-    request, allowed = case.request, sorted(case.settings["allowed_curves"])
-    found = (
-        "RSA" if request.key_kind == "RSA" else keys.CURVES.get(request.key_algorithm, "another key or curve")
-    )
-    expected = f"an RSA key or one on {', '.join(allowed)}"
-    return check(found == "RSA" or found in allowed, DENY, expected, found, _NEW_KEY)
+    kind, curve = case.request.key_kind, keys.CURVES.get(case.request.key_algorithm)
+    allowed = sorted(case.settings["allowed_curves"])
+    found = curve or (kind if kind == "RSA" else "another key or curve")
+    expected = f"an RSA key or one on {' or '.join(allowed)}"
+    return check(kind == "RSA" or curve in allowed, DENY, expected, found, _NEW_KEY)
 
 
 def ec_point(case: Case) -> Finding:
     """An EC key's point is uncompressed: Go refuses the other forms, Python takes them (RFC 5480 §2.2)."""
     right = case.request.key_kind != "EC" or case.request.key[:1] == b"\x04"
     found = case.request.key_kind if right else "a compressed or hybrid point"
-    return check(right, DENY, "an uncompressed point, if it is an EC key", found, _NEW_KEY)
+    return check(right, DENY, "an EC key with an uncompressed point, if it is one", found, _NEW_KEY)
 
 
 def rsa_size(case: Case) -> Finding:
     """An RSA modulus is neither weak nor a burden to verify (NIST SP 800-57); the signer takes any."""
     least, most = case.settings["min_rsa_bits"], case.settings["max_rsa_bits"]
-    expected = f"{least} to {most} bits, if it is an RSA key"
+    expected = f"an RSA key of {least} to {most} bits, if it is one"
     if case.request.rsa is None:
         return check(True, DENY, expected, case.request.key_kind)
     modulus = case.request.rsa[0]
@@ -143,7 +142,7 @@ def rsa_size(case: Case) -> Finding:
 def rsa_exponent(case: Case) -> Finding:
     """An RSA key's public exponent is the usual one (NIST SP 800-89 §5.3.3); the signer takes any."""
     wanted = case.settings["rsa_exponent"]
-    expected = f"the exponent {wanted}, if it is an RSA key"
+    expected = f"an RSA key with the exponent {wanted}, if it is one"
     if case.request.rsa is None:
         return check(True, DENY, expected, case.request.key_kind)
     exponent = case.request.rsa[1]
@@ -155,7 +154,7 @@ def signature_algorithm(case: Case) -> Finding:
     algorithm, kind = case.request.signature_algorithm, case.request.key_kind
     allowed = sorted(case.settings["allowed_sig_hashes"])
     maker, name = keys.SIGNATURES.get(algorithm, ("another algorithm", None))
-    expected = f"a signature of an {kind} key with {', '.join(allowed)}"
+    expected = f"a signature of an {kind} key with {' or '.join(allowed)}"
     found = f"{maker} with {name}" if name else maker
     return check(maker == kind and name in allowed, DENY, expected, found, STRANGE)
 
@@ -164,9 +163,8 @@ def proof_of_possession(case: Case) -> Finding:
     """The request is signed by its own key (RFC 2986 §3). Threat: a copied or altered request."""
     signed = case.request.is_signed_by_its_key
     found = AS_EXPECTED if signed else "one that does not verify"
-    return check(
-        signed, DENY, "the signature of the request's own key", found, "look who copied this request"
-    )
+    todo = "look who copied or altered this request"
+    return check(signed, DENY, "the signature of the request's own key", found, todo)
 
 
 def attributes(case: Case) -> Finding:
@@ -176,13 +174,18 @@ def attributes(case: Case) -> Finding:
     Source: pkg/apis/certificates/helpers.go; RFC 2985 §5.4.2.
     """
     request = case.request
-    found = f"{len(request.attributes)} attributes with {len(request.extensions)} extensions"
+    extensions = ", ".join(map(_extension, request.extensions[:5])) or "no extension"
+    found = f"{len(request.attributes)} attribute(s) asking for {extensions}"
     if case.flow != SERVING:
         return check(not request.attributes, DENY, "no attributes in a client request", found, STRANGE)
     asked = [(oid, len(values)) for oid, values in request.attributes]
-    extensions = [(item.oid, item.critical) for item in request.extensions]
-    right = asked == [(csr_request.EXTENSION_REQUEST, 1)] and extensions == [
-        (csr_request.SUBJECT_ALT_NAME, False)
-    ]
-    found = AS_EXPECTED if right else f"{found}, critical or other ones"
-    return check(right, DENY, "alternative names as the only extension, not critical", found, STRANGE)
+    only = [(item.oid, item.critical) for item in request.extensions]
+    right = asked == [(csr_request.EXTENSION_REQUEST, 1)] and only == [(csr_request.SUBJECT_ALT_NAME, False)]
+    return check(
+        right, DENY, "1 attribute asking for alternative names that are not critical", found, STRANGE
+    )
+
+
+def _extension(extension: csr_request.Extension) -> str:
+    name = "alternative names" if extension.oid == csr_request.SUBJECT_ALT_NAME else "another extension"
+    return f"critical {name}" if extension.critical else name

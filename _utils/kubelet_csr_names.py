@@ -6,6 +6,7 @@ Threat: a node that serves under another node's name or under the API server's.
 from __future__ import annotations
 
 import ipaddress
+from collections import Counter
 from typing import Any
 
 from kubelet_csr_case import (
@@ -26,6 +27,8 @@ from kubelet_csr_request import DNS_NAME, IP_ADDRESS
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
+# The types of a GeneralName that are of no use here (RFC 5280 §4.2.1.6).
+_OTHER_TYPES = {0xA0: "another name", 0x81: "an e-mail", 0xA4: "a directory name", 0x86: "a URI"}
 _PILLAR = "add it to the node's pillar if it is the node's, else look who made this request"
 # Source: cmd/kubeadm/app/util/pkiutil/pki_helpers.go, GetAPIServerAltNames.
 _API_SERVER = ("kubernetes", "kubernetes.default", "kubernetes.default.svc")
@@ -65,17 +68,16 @@ def names_present(case: Case) -> Finding:
 
 def name_types(case: Case) -> Finding:
     """Names are DNS names and IP addresses, none of the other types (RFC 5280 §4.2.1.6)."""
-    others = [f"type {tag & 0x1F}" for tag, _ in case.request.names if tag not in (DNS_NAME, IP_ADDRESS)]
-    return check(
-        not others, DENY, "DNS names and IP addresses only", show_all(others or [AS_EXPECTED]), STRANGE
-    )
+    others = [tag for tag, _ in case.request.names if tag not in (DNS_NAME, IP_ADDRESS)]
+    found = ", ".join(_OTHER_TYPES.get(tag, f"a name with tag 0x{tag:02x}") for tag in others[:5])
+    return check(not others, DENY, "DNS names and IP addresses only", found or AS_EXPECTED, STRANGE)
 
 
 def names_distinct(case: Case) -> Finding:
     """No name is there twice: kubelets send a sorted set (kubelet.go, addressesToHostnamesAndIPs)."""
-    names = [(tag, value.lower() if tag == DNS_NAME else value) for tag, value in case.request.names]
-    different = len(set(names))
-    return check(different == len(names), DENY, f"{len(names)} different names", f"{different}", STRANGE)
+    seen = Counter(name.lower() for name in _dns(case)) + Counter(map(_text, _ips(case)))
+    twice = [name for name, count in seen.items() if count > 1]
+    return check(not twice, DENY, "each name once", f"{show_all(twice)} more than once", STRANGE)
 
 
 def ip_form(case: Case) -> Finding:
@@ -83,14 +85,14 @@ def ip_form(case: Case) -> Finding:
 
     Go refuses other lengths, Python takes five, eight or none; IPv4 in IPv6 is an address in two spellings.
     """
-    odd = [value.hex() for value in _ips(case) if not _is_plain(value)]
-    found = show_all(odd) if odd else AS_EXPECTED
-    return check(not odd, DENY, "addresses of 4 or 16 bytes, and none of IPv4 in IPv6", found, STRANGE)
+    odd = [_form(value) for value in _ips(case) if not _is_plain(value)]
+    found = ", ".join(odd[:5]) or AS_EXPECTED
+    return check(not odd, DENY, "IP addresses of 4 or 16 bytes, and no IPv4 in IPv6", found, STRANGE)
 
 
 def dns_names(case: Case) -> Finding:
     """Each DNS name is the node's name or another of its pillar's, byte by byte: no prefix, no other case."""
-    own = [text(case.node.get("name")), *texts(case.node.get("dns_names"))]
+    own = list(dict.fromkeys((text(case.node.get("name")), *texts(case.node.get("dns_names")))))
     allowed = {name.encode() for name in own if name and name.isascii()}
     names = _dns(case)
     strange = [name for name in names if name not in allowed]
@@ -113,9 +115,8 @@ def names_of_nobody(case: Case) -> Finding:
     ips = [_text(value) for value in _ips(case) if _is_nobodys_address(case, _address(value))]
     found = [*(name for name in _dns(case) if _is_nobodys_name(name)), *ips]
     expected = "names of this one machine, not of every machine, a service or the API server"
-    return check(
-        not found, DENY, expected, show_all(found or [AS_EXPECTED]), "remove it from the node's pillar"
-    )
+    shown = show_all(found) if found else AS_EXPECTED
+    return check(not found, DENY, expected, shown, "remove it from the node's pillar")
 
 
 def _dns(case: Case) -> list[bytes]:
@@ -130,6 +131,10 @@ def _is_plain(value: bytes) -> bool:
     if len(value) == 16:
         return ipaddress.IPv6Address(value).ipv4_mapped is None
     return len(value) == 4
+
+
+def _form(value: bytes) -> str:
+    return f"{_text(value)} in IPv6" if len(value) == 16 else f"{len(value)} bytes"
 
 
 def _address(value: bytes) -> Address | None:

@@ -36,20 +36,19 @@ _LARGEST_SETTING = 2**63
 def policy(case: Case) -> Finding:
     """The approver's own settings have the documented types, else nothing is judged by them: fail closed."""
     wrong = _wrong_setting(case)
-    found = f"another type or value in {wrong}" if wrong else AS_EXPECTED
-    todo = f"mend {wrong} in the approver's configuration"
+    found = f"{show(case.settings.get(wrong, case.policy))} as {wrong}" if wrong else AS_EXPECTED
+    todo = "mend the approver's configuration"
     return check(wrong is None, IGNORE, "a policy of the documented types", found, todo)
 
 
 def _wrong_setting(case: Case) -> str | None:
     if not isinstance(case.policy, dict):
         return "policy"
+    settings = case.settings
     for key, default in DEFAULT_POLICY.items():
-        if not _is_like(case.settings[key], default):
-            return f"policy.{key}"
-    return (
-        "policy.serving_signer" if case.settings["client_signer"] == case.settings["serving_signer"] else None
-    )
+        if not _is_like(settings[key], default):
+            return key
+    return "serving_signer" if settings["client_signer"] == settings["serving_signer"] else None
 
 
 def _is_like(value: Any, default: Any) -> bool:
@@ -67,7 +66,7 @@ def kind(case: Case) -> Finding:
     Older APIs give its fields another meaning: v1beta1 signs what names no signer at all.
     """
     csr = mapping(case.csr)
-    found = f"{show(csr.get('kind'))} of {show(csr.get('apiVersion'))}"
+    found = f"{show(csr.get('kind'))} of {show(csr.get('apiVersion'))}" if csr else show(case.csr)
     right = (
         csr.get("kind") == "CertificateSigningRequest" and csr.get("apiVersion") == "certificates.k8s.io/v1"
     )

@@ -7,8 +7,6 @@ again: only a request that gives the same bytes has one meaning for everybody.
 Source: RFC 2986 (PKCS #10), RFC 5280 §4.2.1.6 (names), RFC 8017 §A.1.1 (RSA keys).
 """
 
-from __future__ import annotations
-
 import hashlib
 from base64 import urlsafe_b64encode
 from collections.abc import Iterable

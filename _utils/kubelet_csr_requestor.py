@@ -48,7 +48,7 @@ def expiration(case: Case) -> Finding:
     seconds = case.spec.get("expirationSeconds")
     least, most = case.settings["min_expiration_seconds"], case.settings["max_expiration_seconds"]
     right = seconds is None or (type(seconds) is int and least <= seconds <= most)
-    todo = "raise max_expiration_seconds if a longer one is meant"
+    todo = "change the policy's expiration_seconds if that is meant"
     return check(right, DENY, f"no expirationSeconds or {least} to {most}", show(seconds), todo)
 
 
@@ -83,11 +83,9 @@ def attested_key(case: Case) -> Finding:
         return check(True, DENY, "the attested key, if one is attested", "no attestation, the token decides")
     if not is_sha256(attested):
         return check(False, IGNORE, "an attestation of 64 hex digits", show(attested), _ATTEST_AGAIN)
-    expected, todo = (
-        f"the attested key {show(attested)}",
-        "replace the minion's bootstrap token, somebody else has it",
-    )
-    return check(same_digest(attested, digest), DENY, expected, f"the key {show(digest)}", todo)
+    expected, found = f"the attested key {attested}", f"the key {digest}"
+    todo = "let the minion attest again, and replace its bootstrap token if it has no such key"
+    return check(same_digest(attested, digest), DENY, expected, found, todo)
 
 
 def bootstrap_token(case: Case) -> Finding:
@@ -155,5 +153,5 @@ def credential(case: Case) -> Finding:
     if attested is not None and not is_sha256(attested):
         return check(False, IGNORE, "an attestation of 64 hex digits", show(attested), _ATTEST_AGAIN)
     right = attested is None or same_digest(attested, digest[1])
-    expected = "any client certificate" if attested is None else f"the client certificate {show(attested)}"
-    return check(right, DENY, expected, show(digest[1]), _STOLEN)
+    expected = "any client certificate" if attested is None else f"the client certificate {attested}"
+    return check(right, DENY, expected, digest[1], _STOLEN)

@@ -6,5 +6,5 @@
     - name: {{ binary.link }}
     - path: {{ binary.path }}
     - source: {{ binary.source }}
-    - sha256: {{ binary.sha256 }}
+    - sha256: {{ binary.sha256 | json }}
 {% endfor %}

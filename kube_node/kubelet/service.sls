@@ -22,7 +22,7 @@ kubelet-knocked:
 
 kubelet-joined:
   kube_node.joined:
-    - name: {{ kube_node.node.name }}
+    - name: {{ kube_node.node.name | json }}
     - timeout: {{ kube_node.certificates.wait_seconds }}
     - require:
       - service: kubelet-service-running

@@ -1,13 +1,12 @@
-"""What there is to do with a lab that was left running: `python -m lab down|shell|kubectl|salt|log NAME …`."""
+"""What there is to do with a lab that was left running: `python -m lab down|shell|kubectl|salt NAME …`."""
 
 from __future__ import annotations
 
 import os
 import sys
-from pathlib import Path
 
 from lab import host, lab
-from lab.machine import SCREEN, MachineError
+from lab.machine import SCREEN
 
 USAGE = """usage: python -m lab COMMAND LAB [ARGUMENT …]
   down LAB                take the lab away: processes, mounts, namespaces, files
@@ -56,7 +55,9 @@ def main(arguments: list[str]) -> int:
         print(reason, file=sys.stderr)
         return 2
     if command != "down" and not (host.labs() / name).is_dir():
-        print(f"there is no lab {name} in {host.labs()}: `make demo KEEP=1` leaves one running", file=sys.stderr)
+        print(
+            f"there is no lab {name} in {host.labs()}: `make demo KEEP=1` leaves one running", file=sys.stderr
+        )
         return 2
     try:
         return COMMANDS[command](name, *rest)

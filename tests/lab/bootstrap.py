@@ -30,7 +30,7 @@ except ModuleNotFoundError:
     from pip._vendor import tomli as tomllib
 with open(sys.argv[1], "rb") as file:
     project = tomllib.load(file)["project"]
-print("\\n".join(project["dependencies"] + project["optional-dependencies"]["test"]))
+print("\\n".join(sum(project["optional-dependencies"].values(), project["dependencies"])))
 """
 
 
@@ -71,23 +71,28 @@ def make(folder: Path, pyproject: Path) -> Path:
     read = subprocess.run(
         [python, "-c", READ_DEPENDENCIES, pyproject], check=True, stdout=subprocess.PIPE, text=True
     )
-    install = [python, "-m", "pip", "install", "--quiet", *read.stdout.splitlines()]
+    install = [python, "-m", "pip", "install", "-qq", *read.stdout.splitlines()]
     subprocess.run(install, check=True, stdout=sys.stderr)
     complete.touch()
     return python
 
 
 def main(arguments: list[str]) -> int:
-    """Prints the environment's Python; with --machines it says first why this machine can't run any."""
-    if sys.version_info < (3, 10):
+    """Prints the environment's Python.
+
+    Args:
+        arguments: `--machines` to install what the lab's machines need, and to end with a sentence where they
+            can't run all the same; `--try-machines` to install it where that is possible.
+    """
+    if sys.version_info < (3, 10):  # noqa: UP036 (it runs on whatever there is)
         print(f"Python 3.10 or later is needed, this is {sys.version.split()[0]}", file=sys.stderr)
         return 2
-    if "--machines" in arguments:
+    if arguments:
         host.install_tools()
-        reason = host.unable()
-        if reason:
-            print(reason, file=sys.stderr)
-            return 2
+    reason = host.unable() if "--machines" in arguments else None
+    if reason:
+        print(reason, file=sys.stderr)
+        return 2
     pyproject = PROJECT / "pyproject.toml"
     tag = f"{sys.implementation.cache_tag}-{os.uname().machine}"
     try:

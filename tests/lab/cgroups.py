@@ -1,7 +1,7 @@
 """Control groups for the lab's machines where no systemd of this machine's own hands them out.
 
-Each machine gets a group of its own in every hierarchy, below the group that the lab itself runs in, so that two
-kubelets never share a `kubepods`, and what a machine leaves there can be taken away with it.
+Each machine gets a group of its own in every hierarchy, below the group that the lab itself runs in: no two
+kubelets share a `kubepods`, and what a machine leaves there can be taken away with it.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class Hierarchy:
 
 
 def booted_with_systemd() -> bool:
-    """Whether systemd is this machine's PID 1 (sd_booted(3)) and gives every nspawn machine a scope of its own."""
+    """Whether systemd is this machine's PID 1 (sd_booted(3)), and gives every nspawn machine a scope."""
     return Path("/run/systemd/system").is_dir()
 
 
@@ -61,7 +61,8 @@ def own_groups(groups: str, mounted: list[Hierarchy]) -> list[Path]:
     own = []
     for hierarchy in mounted:
         matching = [
-            path for names, path in paths.items()
+            path
+            for names, path in paths.items()
             if (set(names.split(",")) <= hierarchy.controllers if names else not hierarchy.controllers)
         ]
         own += [hierarchy.mount / path for path in matching]
@@ -71,11 +72,13 @@ def own_groups(groups: str, mounted: list[Hierarchy]) -> list[Path]:
 def plan(name: str) -> list[Path]:
     """The groups that `make` would make for a machine called `name`."""
     mounted = hierarchies(Path("/proc/self/mounts").read_text())
-    return [group / "kube_node_lab" / name for group in own_groups(Path("/proc/self/cgroup").read_text(), mounted)]
+    return [
+        group / "kube_node_lab" / name for group in own_groups(Path("/proc/self/cgroup").read_text(), mounted)
+    ]
 
 
 def make(groups: list[Path]) -> None:
-    """Makes the groups; cpuset ones get their parent's processors and memory nodes, without which nothing may enter."""
+    """Makes the groups; those of cpuset get their parent's processors, without which nothing may enter."""
     for group in groups:
         for folder in (group.parent, group):
             folder.mkdir(exist_ok=True)

@@ -1,4 +1,4 @@
-"""What a lab's operator prepares for the formula: tokens, rights, the approver's kubeconfig, binaries and pillar."""
+"""What an operator prepares for the formula: tokens, rights, the approver's kubeconfig, binaries, pillar."""
 
 from __future__ import annotations
 
@@ -44,7 +44,12 @@ def prepare_binaries(master: Master, version: str) -> dict[str, str]:
 
 
 def node_pillar(
-    control_plane: ControlPlane, machine: Machine, number: int, version: str, bootstrap_token: str, checksums: dict
+    control_plane: ControlPlane,
+    machine: Machine,
+    number: int,
+    version: str,
+    bootstrap_token: str,
+    checksums: dict,
 ) -> dict:
     """The pillar of the lab's machine number 1, 2, …"""
     return {
@@ -62,6 +67,8 @@ def node_pillar(
         "network": {"plugin": "none", "pod_subnet": f"172.20.{number}.0/24"},
         "certificates": {"bootstrap_token": bootstrap_token},
         "kubelet": {"config": kubelet_config(cgroups.is_v1())},
+        # The size of the connection table is the kernel's: a network namespace can't set it.
+        "kube_proxy": {"config": {"conntrack": {"maxPerCore": 0}}},
         "binaries": {"source": f"salt://kubernetes/v{version}", "sha256": checksums},
     }
 
@@ -75,7 +82,9 @@ def kubelet_config(cgroup_v1: bool) -> dict:
 def write_pillar(master: Master, pillars: dict[str, dict]) -> None:
     """Writes the pillar and the top files: every minion gets its own, and all get the formula."""
     for minion_id, pillar in pillars.items():
-        (master.pillar / f"{minion_id}.sls").write_text(yaml.safe_dump({"kube_node": pillar}, sort_keys=False))
+        (master.pillar / f"{minion_id}.sls").write_text(
+            yaml.safe_dump({"kube_node": pillar}, sort_keys=False)
+        )
     top = {"base": {minion_id: [minion_id] for minion_id in pillars}}
     (master.pillar / "top.sls").write_text(yaml.safe_dump(top))
     (master.states / "top.sls").write_text(yaml.safe_dump({"base": {"*": ["kube_node"]}}))

@@ -1,4 +1,4 @@
-"""What this machine has and lacks for the lab, and where the lab puts things on it. Standard library alone."""
+"""What this machine has and lacks for the lab, and where the lab puts things. Standard library alone."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class MissingPackages(Exception):
 
 
 def cache() -> Path:
-    """Where downloads and images are kept: KUBE_NODE_CACHE, else XDG_CACHE_HOME/kube_node, else ~/.cache/kube_node."""
+    """Where downloads and images are kept: KUBE_NODE_CACHE, else kube_node in XDG_CACHE_HOME or ~/.cache."""
     given = os.environ.get("KUBE_NODE_CACHE")
     if given:
         return Path(given).absolute()
@@ -32,7 +32,7 @@ def cache() -> Path:
 
 
 def labs() -> Path:
-    """Where running labs keep their files: KUBE_NODE_LAB, else /var/lib/kube_node_lab (a disk, not an overlay)."""
+    """Where running labs keep their files: KUBE_NODE_LAB, else /var/lib/kube_node_lab. Not on an overlay."""
     return Path(os.environ.get("KUBE_NODE_LAB") or "/var/lib/kube_node_lab").absolute()
 
 
@@ -41,7 +41,9 @@ def unable() -> str | None:
     if sys.platform != "linux":
         return f"The lab's machines need Linux with systemd-nspawn, this is {sys.platform}."
     if os.geteuid() != 0:
-        return "The lab's machines need root, to make namespaces and mounts of their own: try again with sudo."
+        return (
+            "The lab's machines need root, to make namespaces and mounts of their own: try again with sudo."
+        )
     missing = [tool for tool in TOOLS if shutil.which(tool) is None]
     if missing:
         packages = " ".join(sorted({TOOLS[tool] for tool in missing}))
@@ -50,7 +52,7 @@ def unable() -> str | None:
         return "The lab's machines need overlayfs, which this kernel does not have."
     probe = subprocess.run(["unshare", "--mount", "--net", "true"], capture_output=True, text=True)
     if probe.returncode:
-        return f"The lab's machines need namespaces of their own, which are refused here: {probe.stderr.strip()}."
+        return f"The lab's machines need namespaces, which are refused here: {probe.stderr.strip()}."
     return None
 
 

@@ -1,7 +1,7 @@
 """The node image: Debian with a container runtime and Salt, built once and kept in the cache.
 
-`ensure` gives its folder. A node lays an overlay over it (`lab.machine`), so nothing ever writes to it again. The
-build runs in mount and PID namespaces of its own: whatever ends it, its mounts and processes end too.
+`ensure` gives its folder. A node lays an overlay over it (`lab.machine`), so nothing ever writes to it again.
+The build runs in mount and PID namespaces of its own: whatever ends it, its mounts and processes end too.
 """
 
 from __future__ import annotations
@@ -25,13 +25,24 @@ PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 MIRROR = "http://deb.debian.org/debian"
 FILES = Path(__file__).with_name("image_files")
 PACKAGES = (
-    "systemd systemd-sysv dbus iproute2 iptables iputils-ping ca-certificates procps kmod python3 util-linux "
-    "containerd runc containernetworking-plugins conntrack socat ebtables ethtool ipset"
-).split()
+    *("systemd", "systemd-sysv", "dbus", "procps", "kmod", "util-linux", "ca-certificates", "python3"),
+    *("iproute2", "iptables", "iputils-ping", "conntrack", "socat", "ebtables", "ethtool", "ipset"),
+    *("containerd", "runc", "containernetworking-plugins"),
+)
 # What compiles Salt's timelib; it stays out of the image.
-BUILD_PACKAGES = "python3-venv python3-dev gcc libc6-dev".split()
+BUILD_PACKAGES = ("python3-venv", "python3-dev", "gcc", "libc6-dev")
 # Timers that would reach for the network, and a console nobody sits at.
-MASKED = "apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer fstrim.timer e2scrub_all.timer console-getty.service"
+MASKED = (
+    *(
+        "apt-daily.timer",
+        "apt-daily-upgrade.timer",
+        "dpkg-db-backup.timer",
+        "fstrim.timer",
+        "e2scrub_all.timer",
+    ),
+    "console-getty.service",
+)
+NAMESPACES = ("unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc")
 ENABLED = ("salt-minion.service", "lab-network.service", "lab-cgroups.service")
 
 INSTALL_SALT = f"""
@@ -40,7 +51,7 @@ export DEBIAN_FRONTEND=noninteractive
 apt-get update -qq
 apt-get install -qq --no-install-recommends {" ".join(BUILD_PACKAGES)} >/dev/null
 python3 -m venv /opt/salt
-/opt/salt/bin/pip install --quiet --no-warn-script-location "salt=={{salt}}"
+/opt/salt/bin/pip install -qq --no-warn-script-location "salt=={{salt}}"
 """
 
 
@@ -50,7 +61,9 @@ class ImageError(RuntimeError):
 
 def key(salt: str) -> str:
     """The recipe's name: another recipe is another image."""
-    files = {str(path.relative_to(FILES)): path.read_text() for path in sorted(FILES.rglob("*")) if path.is_file()}
+    files = {
+        str(path.relative_to(FILES)): path.read_text() for path in sorted(FILES.rglob("*")) if path.is_file()
+    }
     recipe = [SUITE, os.uname().machine, PACKAGES, MASKED, ENABLED, INSTALL_SALT, salt, files]
     return f"{SUITE}-{sha256(json.dumps(recipe).encode()).hexdigest()[:12]}"
 
@@ -93,10 +106,9 @@ def build(folder: Path, log: Path) -> None:
     partial = folder.with_suffix(".partial")
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
-    namespaces = "unshare --mount --pid --fork --kill-child --mount-proc".split()
     with log.open("w") as output:
         done = subprocess.run(
-            [*namespaces, sys.executable, "-m", "lab.image", partial], stdout=output, stderr=subprocess.STDOUT
+            [*NAMESPACES, sys.executable, "-m", "lab.image", partial], stdout=output, stderr=subprocess.STDOUT
         )
     if done.returncode:
         shutil.rmtree(partial, ignore_errors=True)
@@ -126,13 +138,21 @@ def own_mirror() -> str:
     """The mirror that apt uses here, or Debian's own where there is no apt."""
     if shutil.which("apt-get") is None:
         return MIRROR
-    command = ["apt-get", "indextargets", "--format", "$(CODENAME)|$(ORIGIN)|$(REPO_URI)", "Created-By: Packages"]
+    command = [
+        "apt-get",
+        "indextargets",
+        "--format",
+        "$(CODENAME)|$(ORIGIN)|$(REPO_URI)",
+        "Created-By: Packages",
+    ]
     return mirror(subprocess.run(command, capture_output=True, text=True).stdout, SUITE)
 
 
 def install_salt(image: Path, work: Path) -> None:
     """Puts Salt into the image's /opt/salt, with compilers that live in an overlay which is thrown away."""
-    upper, overlay, root, salt, wheels = (work / name for name in ("upper", "work", "root", "salt", "../../pip"))
+    upper, overlay, root, salt, wheels = (
+        work / name for name in ("upper", "work", "root", "salt", "../../pip")
+    )
     for folder in (upper, overlay, root, salt, wheels):
         folder.mkdir(parents=True, exist_ok=True)
     options = f"lowerdir={image},upperdir={upper},workdir={overlay}"
@@ -140,7 +160,12 @@ def install_salt(image: Path, work: Path) -> None:
     settings = pip_settings.merged(pip_settings.files(Path.home(), os.environ))
     (root / "etc/pip.conf").write_text(settings)
     script = INSTALL_SALT.format(salt=metadata.version("salt"))
-    binds = {salt: "opt/salt", wheels.resolve(): "root/.cache/pip", Path("/dev"): "dev", RESOLV_CONF: "etc/resolv.conf"}
+    binds = {
+        salt: "opt/salt",
+        wheels.resolve(): "root/.cache/pip",
+        Path("/dev"): "dev",
+        RESOLV_CONF: "etc/resolv.conf",
+    }
     binds |= {place: str(place).lstrip("/") for place in pip_settings.binds()}
     for source, target in binds.items():
         bind(source, root / target)
@@ -165,7 +190,7 @@ def configure(image: Path) -> None:
     """Adds the lab's own files and takes away what a node would not miss."""
     shutil.copytree(FILES, image, dirs_exist_ok=True)
     systemctl(image, "enable", ENABLED)
-    systemctl(image, "mask", MASKED.split())
+    systemctl(image, "mask", MASKED)
     (image / "etc/machine-id").write_text("")
     for waste in ("var/lib/apt/lists", "usr/share/doc", "usr/share/man", "usr/share/locale"):
         shutil.rmtree(image / waste, ignore_errors=True)

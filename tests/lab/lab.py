@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import shutil
 from collections.abc import Callable
@@ -9,12 +10,13 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
 
-from lab import cluster, host, image, network
+from lab import cluster, host, image, network, waiting
 from lab.controlplane import ControlPlane
 from lab.machine import Machine
 from lab.master import Master
 from lab.network import Network
 
+ANSWER_SECONDS = 60
 NAME = "[a-z0-9][a-z0-9-]{0,19}"
 
 
@@ -44,7 +46,9 @@ class Lab:
 
     def __post_init__(self) -> None:
         if not re.fullmatch(NAME, self.name):
-            raise ValueError(f"a lab's name is lower case letters, digits and hyphens, 20 at most, not {self.name!r}")
+            raise ValueError(
+                f"a lab's name is lower case letters, digits and hyphens, 20 at most, not {self.name!r}"
+            )
         self.network = network_of(self.name)
         self.master = master_of(self.name)
         numbers = range(1, self.nodes + 1)
@@ -90,7 +94,12 @@ class Lab:
         """The kube_node pillar of each machine, by minion id."""
         return {
             machine.minion_id: cluster.node_pillar(
-                self.control_plane, machine, number, self.version, self.tokens[machine.minion_id], self.checksums
+                self.control_plane,
+                machine,
+                number,
+                self.version,
+                self.tokens[machine.minion_id],
+                self.checksums,
             )
             for number, machine in enumerate(self.machines, start=1)
         }
@@ -117,6 +126,12 @@ class Lab:
     def _accept_keys(self) -> None:
         for minion_id, fingerprint in self.master.accept(*self.machines).items():
             self.say(f"{minion_id}: key {fingerprint[:23]}… is the machine's own, accepted")
+        waiting.until(self._minions_answer, "the minions answering test.ping", ANSWER_SECONDS)
+
+    def _minions_answer(self) -> bool:
+        """Whether every minion hears the master: a job sent before its minion subscribed would be lost."""
+        answers = self.master.salt("*", "test.ping", timeout=5)
+        return all(answers.get(machine.minion_id) is True for machine in self.machines)
 
 
 def network_of(name: str) -> Network:
@@ -152,3 +167,5 @@ def down(name: str) -> None:
         machine_of(name, folder.name).destroy()
     network_of(name).down()
     shutil.rmtree(directory, ignore_errors=True)
+    with contextlib.suppress(OSError):  # other labs are there, or it never was
+        directory.parent.rmdir()

@@ -1,6 +1,6 @@
 """A node in a box: a machine with systemd as PID 1 and a salt-minion, in systemd-nspawn over an overlay.
 
-Its overlay is mounted in a mount namespace of its own, so that nothing of a machine but its folder outlives its
+Its overlay is mounted in a mount namespace of its own: nothing of a machine but its folder outlives its
 processes, whatever ended them.
 """
 
@@ -21,7 +21,10 @@ from lab.network import Network
 BOOT_SECONDS = 90
 STOP_SECONDS = 60
 TIDY_SECONDS = 5
-SCREEN = {"PATH": "/opt/salt/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/root"}
+SCREEN = {
+    "PATH": "/opt/salt/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+    "HOME": "/root",
+}
 # What a node keeps on an ordinary folder: their own overlays refuse to lie over ours.
 ORDINARY = ("containerd", "docker")
 OWN_MOUNTS = ("unshare", "--mount", "--propagation", "slave", "--")
@@ -142,7 +145,7 @@ class Machine:
         return done
 
     def command(self, *argv: str) -> list[str]:
-        """The command line, for this machine, that runs `argv` in the node; with SCREEN as its environment."""
+        """The command line that runs `argv` in the node; its environment should be SCREEN."""
         return ["nsenter", f"--target={self.leader()}", "--all", "--", *argv]
 
     def leader(self) -> int:
@@ -159,7 +162,7 @@ class Machine:
         return [pid for pid in network.all_processes() if mark in mounts(pid)]
 
     def _pull_the_plug(self) -> None:
-        """Kills the node's PID 1; its supervisor then tidies up and ends, which is the better way while it can."""
+        """Kills the node's PID 1; its supervisor, which must live for that, then tidies up and ends."""
         with contextlib.suppress(MachineError, ProcessLookupError, waiting.TimedOut):
             os.kill(self.leader(), signal.SIGKILL)
             waiting.until(lambda: not self.processes(), f"the end of {self.minion_id}", TIDY_SECONDS)
@@ -204,7 +207,7 @@ class Machine:
             path.write_text(text)
 
     def _groups(self) -> list[Path]:
-        """Makes the machine's cgroups, after writing down which, so that an interrupted run leaves none unknown."""
+        """Makes the machine's cgroups, having written down which: an interrupted run leaves none unknown."""
         if cgroups.booted_with_systemd():
             return []
         groups = cgroups.plan(self.name)

@@ -34,7 +34,7 @@ class MasterError(RuntimeError):
 class Master:
     """A salt-master whose every file lies below `directory`.
 
-    Its file_roots are `states`, for what a lab adds, and the project, which is the formula; its pillar is `pillar`.
+    Its file_roots are `states`, for what a lab adds, and the project, which is the formula.
     """
 
     directory: Path
@@ -62,17 +62,21 @@ class Master:
         return self.directory / "var/log/salt/master"
 
     def start(self) -> None:
-        """Configures it, gives it the formula's modules and runners, and returns when it serves its event bus.
+        """Configures it, gives it the formula's modules and runners, and returns when its event bus serves.
 
         Raises:
             MasterError: It ended or was not there in time.
         """
-        for folder in (self.config / "master.d", self.config / "kube_node", self.states, self.pillar, self.log.parent):
+        for folder in (
+            self.config / "master.d",
+            self.config / "kube_node",
+            self.states,
+            self.pillar,
+            self.log.parent,
+        ):
             folder.mkdir(parents=True, exist_ok=True)
         (self.config / "master").write_text(yaml.safe_dump(settings(self)))
         shutil.copy(PROJECT / "docs/examples/master.conf", self.config / "master.d/kube_node.conf")
-        # Before the reactor starts: it keeps the runners that it found first for a minute.
-        self.salt_run("saltutil.sync_all")
         output = self.log.with_suffix(".out")
         with output.open("ab") as stream:
             self._process = subprocess.Popen(
@@ -86,6 +90,8 @@ class Master:
             waiting.until(self._serves, "the salt-master starting", START_SECONDS)
         except waiting.TimedOut as error:
             raise MasterError(f"{error}; see {self.log} and {output}") from error
+        # Before the first knock: the reactor keeps the runners that it found then for a minute.
+        self.salt_run("saltutil.sync_all")
 
     def stop(self) -> None:
         """Ends it, and waits for its end."""
@@ -147,10 +153,14 @@ class Master:
 
     def _compared_key(self, machine: Machine, seconds: float) -> str:
         sent = self.directory / "etc/salt/pki/master/minions_pre" / machine.minion_id
-        waiting.until(sent.exists, f"the key of {machine.minion_id} (its log: journalctl -u salt-minion)", seconds)
+        waiting.until(
+            sent.exists, f"the key of {machine.minion_id} (its log: journalctl -u salt-minion)", seconds
+        )
         own = machine.root / "etc/salt/pki/minion/minion.pub"
         if sent.read_text().strip() != own.read_text().strip():
-            raise MasterError(f"the key that the master was sent as {machine.minion_id}'s is not that machine's")
+            raise MasterError(
+                f"the key that the master was sent as {machine.minion_id}'s is not that machine's"
+            )
         return pem_finger(str(own), sum_type="sha256")
 
     def _command(self, program: str, *arguments: str) -> list[str]:
@@ -171,7 +181,7 @@ class Master:
 
 
 def settings(master: Master) -> dict:
-    """The master's own configuration: where it listens and where its files lie. The formula's part is not here."""
+    """The master's own configuration: where it listens and where its files lie; nothing of the formula's."""
     return {
         "interface": network.GATEWAY,
         "root_dir": str(master.directory),

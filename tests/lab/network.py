@@ -1,7 +1,7 @@
 """The lab's network: a network namespace with one bridge. This machine's own network is never touched.
 
-Every process of a lab is started in its namespace (the machines' processes in namespaces below it), which is also how
-they are known: `processes` needs no record that an interrupted run could fail to write.
+Every process of a lab is started in its namespace (the machines go on to namespaces of their own), which
+is also how they are known: `processes` needs no record that an interrupted run could fail to write.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class Network:
         ip("-n", self.name, "link", "add", BRIDGE, "type", "bridge")
         ip("-n", self.name, "address", "add", f"{GATEWAY}/{PREFIX}", "dev", BRIDGE)
         ip("-n", self.name, "link", "set", BRIDGE, "up")
-        # What leads out of the lab is answered at once as unreachable, so that nobody waits for a name server.
+        # What leads out of the lab is answered as unreachable at once: nobody waits for a name server.
         ip("-n", self.name, "route", "add", "unreachable", "default")
         subprocess.run(self.command("sh", "-c", "echo 1 >/proc/sys/net/ipv4/ip_forward"), check=True)
 
@@ -55,7 +55,7 @@ class Network:
         end(self.processes)
         ip("netns", "delete", self.name)
         if not any(NAMESPACES.iterdir()):
-            # The first `ip netns add` mounted this folder over itself; with a namespace in it this is refused.
+            # The first `ip netns add` mounted this folder over itself; refused while it is in use.
             subprocess.run(["umount", NAMESPACES], capture_output=True)
 
     def command(self, *argv: str | Path) -> list[str]:
@@ -95,8 +95,8 @@ def namespace(pid: int) -> tuple[int, int] | None:
 def end(find: Callable[[], list[int]], seconds: float = 20) -> None:
     """Kills the processes that `find` finds, until it finds none.
 
-    A process that ended between being found and being killed is not mistaken for another: a pidfd is opened, and
-    `find` asked again, before the signal is sent.
+    A process that ended between being found and being killed is not mistaken for another: a pidfd is opened,
+    and `find` asked again, before the signal is sent.
     """
 
     def none_left() -> bool:

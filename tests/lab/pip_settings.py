@@ -1,4 +1,4 @@
-"""The machine's own pip settings, carried into a chroot: index folders, certificates and proxies keep working there."""
+"""The machine's own pip settings, carried into a chroot: indexes, certificates and proxies keep working."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def variables(environment: Mapping[str, str]) -> dict[str, str]:
 
 
 def places(texts: Iterable[str]) -> list[Path]:
-    """The files and folders of this machine that the settings name, outermost only, to be bound into the chroot."""
+    """The files and folders of this machine that the settings name, outermost only."""
     words = [word for text in texts for word in re.split(r"[\s=]+", text)]
     paths = {Path(word.removeprefix("file://")) for word in words if re.match(r"(file://)?/", word)}
     real = {path for path in paths if path.exists() and path != Path("/")}

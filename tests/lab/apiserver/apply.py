@@ -11,6 +11,7 @@ from __future__ import annotations
 import copy
 import json
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 from . import patch
@@ -25,6 +26,18 @@ _UNOWNED_METADATA = {
     "creationTimestamp", "deletionTimestamp", "generateName", "generation", "managedFields", "name",
     "namespace", "resourceVersion", "selfLink", "uid",
 }  # fmt: skip
+
+
+@dataclass(frozen=True)
+class _Owner:
+    """One entry of managedFields: who, and the paths of what it owns."""
+
+    entry: dict[str, str]
+    fields: set[Path]
+
+    def is_(self, manager: dict[str, str]) -> bool:
+        identity = ("manager", "operation", "apiVersion", "subresource")
+        return all(self.entry.get(key) == manager.get(key) for key in identity)
 
 
 def apply(
@@ -43,29 +56,25 @@ def apply(
     """
     me = {"operation": "Apply", **manager}
     owners = _owners(live, manager["apiVersion"], keyed) if live else []
-    fields = set(_leaves(wanted, keyed))
-    values = _values(live or {}, keyed)
-    new_values = _values(wanted, keyed)
-    others = [owner for owner in owners if not _same(owner[0], me)]
+    mine = next((owner for owner in owners if owner.is_(me)), _Owner({**me, "time": now()}, set()))
+    others = [owner for owner in owners if not owner.is_(me)]
+    old, new = _values(live or {}, keyed), _values(wanted, keyed)
     conflicts = [
-        (entry, path)
-        for entry, owned in others
-        for path in sorted(owned & fields)
-        if path[-1] != _ITEM and values.get(path) != new_values[path]
+        (owner.entry, path)
+        for owner in others
+        for path in sorted(owner.fields & new.keys())
+        if old.get(path) != new[path]
     ]
     if conflicts and not force:
         raise _conflict(conflicts)
-    taken = {path for _, path in conflicts}
-    mine = next((owned for entry, owned in owners if _same(entry, me)), set())
-    held = set().union(*(owned for _, owned in others)) if others else set()
     merged = copy.deepcopy(_merge(live or {}, wanted, keyed))
-    for path in sorted(mine - fields - held, key=len, reverse=True):
-        if not (path[-1] == _ITEM and any(path[:-1] == other[: len(path) - 1] for other in held)):
-            _remove(merged, path[:-1] if path[-1] == _ITEM else path)
-    result = [(entry, owned - taken) for entry, owned in others]
-    before = next((entry for entry, owned in owners if _same(entry, me) and owned == fields), None)
-    result.append((before or {**me, "time": now()}, fields))
-    return _with_managers(merged, result)
+    held = {path for owner in others for path in owner.fields}
+    # Whole items of lists first: without its key an item could not be found any more.
+    for path in sorted(mine.fields - new.keys() - held, key=lambda path: path[-1] != _ITEM):
+        _remove_unheld(merged, path, held)
+    taken = {path for _, path in conflicts}
+    kept = [_Owner(owner.entry, owner.fields - taken) for owner in others]
+    return _with_owners(merged, [*kept, _now_owning(mine, set(new))])
 
 
 def track(old: dict[str, Any], new: dict[str, Any], manager: dict[str, str], keyed: bool) -> dict[str, Any]:
@@ -81,56 +90,40 @@ def track(old: dict[str, Any], new: dict[str, Any], manager: dict[str, str], key
     gone = before.keys() - after.keys()
     me = {"operation": "Update", **manager}
     owners = _owners(old, manager["apiVersion"], keyed)
-    result = [(entry, owned - changed - gone) for entry, owned in owners if not _same(entry, me)]
-    mine = next(
-        ((entry, owned) for entry, owned in owners if _same(entry, me)), ({**me, "time": now()}, set())
-    )
-    fields = (mine[1] - gone) | changed
-    entry = mine[0] if fields == mine[1] else {**mine[0], "time": now()}
-    return _with_managers(new, [*result, (entry, fields)])
+    mine = next((owner for owner in owners if owner.is_(me)), _Owner({**me, "time": now()}, set()))
+    kept = [_Owner(owner.entry, owner.fields - changed - gone) for owner in owners if not owner.is_(me)]
+    return _with_owners(new, [*kept, _now_owning(mine, (mine.fields - gone) | changed)])
 
 
-def _owners(live: dict[str, Any], api_version: str, keyed: bool) -> list[tuple[dict[str, str], set[Path]]]:
-    entries = live["metadata"].get("managedFields") or []
+def _owners(live: dict[str, Any], api_version: str, keyed: bool) -> list[_Owner]:
+    entries = live["metadata"].get("managedFields")
     if not entries:
-        first = {
-            "manager": "before-first-apply",
-            "operation": "Update",
-            "apiVersion": api_version,
-            "time": now(),
-        }
-        return [(first, set(_leaves(live, keyed)))]
+        who = {"manager": "before-first-apply", "operation": "Update", "apiVersion": api_version}
+        return [_Owner({**who, "time": now()}, set(_values(live, keyed)))]
+    own = ("fieldsV1", "fieldsType")
     return [
-        (
-            {key: value for key, value in entry.items() if key not in ("fieldsV1", "fieldsType")},
-            set(_read(entry["fieldsV1"])),
-        )
+        _Owner({key: value for key, value in entry.items() if key not in own}, set(_read(entry["fieldsV1"])))
         for entry in entries
     ]
 
 
-def _same(one: dict[str, str], other: dict[str, str]) -> bool:
-    return all(
-        one.get(key) == other.get(key) for key in ("manager", "operation", "apiVersion", "subresource")
-    )
+def _now_owning(owner: _Owner, fields: set[Path]) -> _Owner:
+    return owner if owner.fields == fields else _Owner({**owner.entry, "time": now()}, fields)
 
 
-def _with_managers(new: dict[str, Any], owners: list[tuple[dict[str, str], set[Path]]]) -> dict[str, Any]:
-    owners = sorted(
-        owners, key=lambda owner: [owner[0].get(key, "") for key in ("operation", "time", "manager")]
-    )
+def _with_owners(new: dict[str, Any], owners: list[_Owner]) -> dict[str, Any]:
+    # In upstream's order, so that an unchanged object compares equal.
+    owners = sorted(owners, key=lambda one: [one.entry[key] for key in ("operation", "time", "manager")])
     entries = [
-        {**entry, "fieldsType": "FieldsV1", "fieldsV1": _write(owned)} for entry, owned in owners if owned
+        {**owner.entry, "fieldsType": "FieldsV1", "fieldsV1": _write(owner.fields)}
+        for owner in owners
+        if owner.fields
     ]
     return {**new, "metadata": {**new.get("metadata", {}), "managedFields": entries}}
 
 
 def _values(found: dict[str, Any], keyed: bool) -> dict[Path, Any]:
     return dict(_walk(found, (), keyed))
-
-
-def _leaves(found: dict[str, Any], keyed: bool) -> Iterator[Path]:
-    return (path for path, _ in _walk(found, (), keyed))
 
 
 def _walk(value: Any, path: Path, keyed: bool) -> Iterator[tuple[Path, Any]]:
@@ -181,6 +174,14 @@ def _merge(live: Any, wanted: Any, keyed: bool, field: str = "") -> Any:
         key = _item_key(field, item)
         merged[key] = _merge(merged.get(key), item, keyed)
     return list(merged.values())
+
+
+def _remove_unheld(found: dict[str, Any], path: Path, held: set[Path]) -> None:
+    """Take out what its last owner gave up; an item of a list stays while another owns something in it."""
+    if path[-1] != _ITEM:
+        _remove(found, path)
+    elif not any(path[:-1] == other[: len(path) - 1] for other in held):
+        _remove(found, path[:-1])
 
 
 def _remove(found: Any, path: Path) -> None:

@@ -43,8 +43,8 @@ def decode(body: dict[str, Any], version: str, minor: int) -> dict[str, Any]:
     if any(not isinstance(usage, str) for usage in spec["usages"] or ()):
         raise _unmarshal("number", "CertificateSigningRequestSpec.spec.usages", "v1.KeyUsage")
     conditions = status.get("conditions") or []
-    if not isinstance(conditions, list) or any(not isinstance(one, dict) for one in conditions):
-        raise _unmarshal("string", "CertificateSigningRequestStatus.status.conditions", "[]v1.Condition")
+    if not isinstance(conditions, list) or not all(map(_is_condition, conditions)):
+        raise _unmarshal("object", "CertificateSigningRequestStatus.status.conditions", "[]v1.Condition")
     certificate = _bytes(status.get("certificate"), "CertificateSigningRequestStatus.status.certificate")
     if version == "v1beta1":
         spec["usages"] = spec["usages"] or ["digital signature", "key encipherment"]
@@ -112,6 +112,10 @@ def update_faults(new: dict[str, Any], old: dict[str, Any], subresource: str) ->
     if before != after and subresource == "status" and (fault := _certificate_fault(after)):
         found.append(wrong("status.certificate", "<certificate data>", fault))
     return found
+
+
+def _is_condition(found: Any) -> bool:
+    return isinstance(found, dict) and all(isinstance(value, str | None) for value in found.values())
 
 
 def _part(body: dict[str, Any], name: str) -> dict[str, Any]:

@@ -148,14 +148,16 @@ def _set(document: Any, path: str, kind: str, value: Any) -> Any:
     steps = _steps(path)
     if not steps:
         return value
-    parent = _find(document, "".join("/" + step.replace("~", "~0").replace("/", "~1") for step in steps[:-1]))
+    parent = _find(document, path.rpartition("/")[0])
     place: Any = steps[-1]
     if isinstance(parent, list):
         place = len(parent) if place == "-" else int(place)
-    if kind == "add" and isinstance(parent, list):
-        parent.insert(place, value)
-    elif kind == "remove":
+    if kind == "remove":
         del parent[place]
-    elif kind == "add" or parent[place] is not None or kind == "replace":
+    elif kind == "add" and isinstance(parent, list):
+        parent.insert(place, value)
+    elif kind == "add" or (kind == "replace" and _find(document, path) is not ...):
         parent[place] = value
+    else:
+        raise ValueError(f"Unexpected kind: {kind}")
     return document

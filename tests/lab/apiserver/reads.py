@@ -47,14 +47,15 @@ class Reader:
         if query.get("continue"):
             version, start = _read_continue(query["continue"])
         elif query.get("resourceVersionMatch") == "Exact":
-            version = _version(query["resourceVersion"])
-        self._check_future(_version(query.get("resourceVersion", "")))
+            version = _number(query["resourceVersion"])
+        self._check_future(_number(query.get("resourceVersion", "")))
         selects = _selects(wanted, resource, query)
         entries = self._store.entries(resource, wanted.namespace, version)
         found = sorted(key for key, entry in entries.items() if selects(key, entry))
         if start is not None:
             found = [key for key in found if key > start]
-        limit = int(query.get("limit") or 0)
+        # A list of resourceVersion 0 comes from the watch cache, which knows no pages.
+        limit = 0 if query.get("resourceVersion") == "0" else _number(query.get("limit", ""))
         page = found[:limit] if limit else found
         metadata: dict[str, Any] = {"resourceVersion": str(version)}
         if len(page) < len(found):
@@ -75,7 +76,7 @@ class Reader:
     ) -> AsyncIterator[bytes]:
         """Yield one JSON event after another until the client's timeout."""
         loop = asyncio.get_running_loop()
-        timeout = float(query.get("timeoutSeconds") or 0) or 1800 * (1 + random.random())
+        timeout = _number(query.get("timeoutSeconds", "")) or 1800 * (1 + random.random())
         deadline = loop.time() + timeout
         bookmarks = is_true(query.get("allowWatchBookmarks", ""))
         encode = _encoder(resource, wanted.version, table)
@@ -120,7 +121,8 @@ class Reader:
             faults.append(prohibited("resourceVersionMatch", text))
         if faults:
             raise invalid("meta.k8s.io", "ListOptions", "", faults)
-        _version(query.get("resourceVersion", ""))
+        _number(query.get("resourceVersion", ""))
+        _number(query.get("timeoutSeconds", ""))
 
     def _first_events(
         self,
@@ -129,7 +131,7 @@ class Reader:
         query: Mapping[str, str],
         selects: Callable[[Key, Entry], bool],
     ) -> Iterable[tuple[str, Entry]]:
-        version = _version(query.get("resourceVersion", ""))
+        version = _number(query.get("resourceVersion", ""))
         if version and not is_true(query.get("sendInitialEvents", "")):
             events = ((event.seen_by(selects), event.entry) for event in self._store.since(resource, version))
             return [(kind, entry) for kind, entry in events if kind is not None]
@@ -215,7 +217,7 @@ def _read_continue(text: str) -> tuple[int, Key]:
         raise bad_request(f"continue key is not valid: {fault}") from fault
 
 
-def _version(text: str) -> int:
+def _number(text: str) -> int:
     try:
         return int(text or 0)
     except ValueError as fault:

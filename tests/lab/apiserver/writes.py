@@ -24,6 +24,7 @@ APPLY = "application/apply-patch+yaml"
 _JSON_PATCH = "application/json-patch+json"
 _MERGE_PATCH = "application/merge-patch+json"
 _STRATEGIC = "application/strategic-merge-patch+json"
+_STORED = {"creationTimestamp", "deletionTimestamp", "generateName", "namespace", "resourceVersion", "uid"}
 _PERMANENT = ("default", "kube-public", "kube-system")
 
 
@@ -117,10 +118,10 @@ class Writer:
         return self._store.delete(write.resource, write.key)
 
     def _create(self, write: Write, new: dict[str, Any]) -> Entry:
-        metadata = self._system_metadata(write, new)
-        new = {**new, "metadata": metadata}
         resource = write.resource
         nodes.admit(write.wanted, resource, new, None, self._minor)
+        metadata = self._system_metadata(write, new)
+        new = {**new, "metadata": metadata}
         if resource.namespaced:
             self._store.get(self._catalog.get("", "namespaces"), ("", metadata["namespace"]))
         new = kinds.on_create(resource, new, write.wanted.user)
@@ -133,15 +134,7 @@ class Writer:
     def _replace(self, write: Write, new: dict[str, Any], old: Entry) -> Entry:
         wanted, resource = write.wanted, write.resource
         self._check_version(write, new["metadata"], old)
-        kept = (
-            "creationTimestamp",
-            "deletionTimestamp",
-            "generateName",
-            "namespace",
-            "uid",
-            "resourceVersion",
-        )
-        stored = {name: old.object["metadata"][name] for name in kept if name in old.object["metadata"]}
+        stored = {name: value for name, value in old.object["metadata"].items() if name in _STORED}
         new = {**new, "metadata": {**new["metadata"], **stored}}
         new = kinds.on_update(resource, new, old.object, wanted.subresource)
         nodes.admit(wanted, resource, new, old.object, self._minor)
@@ -190,11 +183,7 @@ class Writer:
             )
         if kind not in (None, resource.kind):
             raise bad_request(f"{kind} in version {wanted.version!r} cannot be handled as a {resource.kind}")
-        metadata = body.get("metadata") or {}
-        if not isinstance(metadata, dict):
-            raise bad_request(
-                f"{resource.kind} in version {wanted.version!r} cannot be handled: metadata is no object"
-            )
+        metadata = _typed_metadata(body.get("metadata") or {}, resource)
         _same("name", metadata.get("name"), wanted.name)
         _same("namespace", metadata.get("namespace"), write.key[0])
         new = {name: value for name, value in body.items() if name not in ("kind", "apiVersion")}
@@ -257,6 +246,20 @@ class Writer:
             for resource in {one.key: one for kinds_ in versions.values() for one in kinds_}.values():
                 for key in list(self._store.entries(resource, namespace)) if resource.namespaced else ():
                     self._store.delete(resource, key)
+
+
+def _typed_metadata(metadata: Any, resource: Resource) -> dict[str, Any]:
+    """Return metadata of the right types. Raises ApiError 400."""
+    typed = isinstance(metadata, dict) and all(
+        isinstance(metadata.get(name, ""), str) for name in ("name", "generateName", "namespace", "uid")
+    )
+    if not typed or not all(_texts(metadata.get(name)) for name in ("labels", "annotations")):
+        raise bad_request(f"{resource.kind} cannot be handled: json: cannot unmarshal ObjectMeta.metadata")
+    return metadata
+
+
+def _texts(value: Any) -> bool:
+    return value is None or (isinstance(value, dict) and all(isinstance(one, str) for one in value.values()))
 
 
 def _same(what: str, found: Any, expected: str) -> None:

@@ -63,7 +63,7 @@ def _mapping(node: yaml.MappingNode, duplicates: list[str]) -> dict[str, Any]:
 
 def _scalar(node: yaml.ScalarNode) -> Any:
     text = node.value
-    if node.style is not None or node.tag == "!":
+    if node.style or node.tag == "!":
         return text
     if text in _NULL:
         return None

@@ -150,7 +150,7 @@ def request(
     signature: Callable[[bytes], bytes] = bytes,
     outer: Callable[..., bytes] = seq,
 ) -> bytes:
-    """A signed request of these parts; `info` and `outer` write its two sequences, `signature` may change it."""
+    """A signed request of these parts; `info` and `outer` write its sequences, `signature` may change it."""
     parts = (version, subject, key_info or spki(key), tlv(0xA0, *attributes))
     signed = info(*parts)
     named, value = sign(key, signed, hash_name)

@@ -1,4 +1,4 @@
-"""Keys for the corpus, each made once. Large RSA keys are products of small primes: quick to make, real to verify."""
+"""Keys for the corpus, each made once. Large RSA keys are of many small primes: quick to make, and real."""
 
 from __future__ import annotations
 
@@ -93,3 +93,12 @@ class Rsa:
             value += product * ((remainder - value) * pow(product, -1, prime) % prime)
             product *= prime
         return value
+
+
+class LongRsa(Rsa):
+    """An RSA key whose modulus is written with a leading zero that DER does not allow."""
+
+    @property
+    def spki(self) -> bytes:
+        modulus = der.tlv(0x02, b"\0", der.integer(self.modulus)[4:])
+        return der.seq(der.RSA_ENCRYPTION, der.bits(der.seq(modulus, der.integer(self.exponent))))

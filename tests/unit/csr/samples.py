@@ -129,7 +129,7 @@ def honest_facts(flow: str, digest: str) -> dict[str, Any]:
 
 
 def changed(value: dict[str, Any], changes: Mapping[str, Any]) -> Any:
-    """The value with what lies at these dotted paths replaced, or taken away if MISSING; path "" is the whole."""
+    """The value with what lies at these dotted paths replaced, or gone if MISSING; path "" is the whole."""
     for path, new in changes.items():
         if not path:
             return new

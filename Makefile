@@ -1,0 +1,55 @@
+# Everything below runs in a virtual environment that the first target makes by itself, in the cache, outside this folder.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.PHONY: help demo demo-down demo-shell demo-kubectl demo-salt test test-unit test-functional test-integration test-nodes lint venv clean-cache
+
+PYTHON ?= python3
+NODE ?= worker-1
+CACHE := $(or $(KUBE_NODE_CACHE),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/kube_node)
+export PYTHONPATH := $(CURDIR)/tests:$(CURDIR)/_utils
+export PYTHONPYCACHEPREFIX := $(CACHE)/pycache
+
+# $(call python,OPTION OF BOOTSTRAP) sets the shell's $python to the environment's Python, or ends with the reason why not.
+python = python="$$($(PYTHON) -m lab.bootstrap $(1))"
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: ## From nothing to two Ready nodes; KEEP=1 leaves them running
+	@$(call python,--machines) && KEEP=$(KEEP) "$$python" -m lab.demo
+
+demo-down: ## Take the demo away: processes, mounts, namespaces, files
+	@$(call python,--machines) && "$$python" -m lab down demo
+
+demo-shell: ## A shell on a node of the demo: NODE=worker-1
+	@$(call python) && "$$python" -m lab shell demo $(NODE)
+
+demo-kubectl: ## The real kubectl on the demo's cluster: ARGS='get nodes'
+	@$(call python) && "$$python" -m lab kubectl demo $(ARGS)
+
+demo-salt: ## Salt on the demo's master: ARGS="salt '*' test.ping"
+	@$(call python) && "$$python" -m lab salt demo $(ARGS)
+
+test: ## Every tier; what this machine can't run is skipped and named at the end
+	@$(call python,--try-machines) && "$$python" -m pytest $(ARGS)
+
+test-unit: ## Pure functions
+	@$(call python) && "$$python" -m pytest tests/unit $(ARGS)
+
+test-functional: ## Salt's loader, states and templates
+	@$(call python) && "$$python" -m pytest tests/functional $(ARGS)
+
+test-integration: ## A real master, minions and reactor against the API server double
+	@$(call python) && "$$python" -m pytest tests/integration $(ARGS)
+
+test-nodes: ## Machines with systemd (root)
+	@$(call python,--try-machines) && "$$python" -m pytest tests/nodes $(ARGS)
+
+lint: ## ruff: rules and format
+	@$(call python) && "$$python" -m ruff check . && "$$python" -m ruff format --check .
+
+venv: ## Make the virtual environment, print its Python
+	@$(call python) && echo "$$python"
+
+clean-cache: ## Remove virtual environments, images and downloads
+	rm -rf -- "$(CACHE)"

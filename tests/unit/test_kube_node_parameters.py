@@ -1,0 +1,359 @@
+"""From the pillar to one node's parameters: what follows from what, and that only faults come of bad input."""
+
+from __future__ import annotations
+
+import copy
+import json
+import time
+from typing import Any
+
+import kube_node_parameters as parameters
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from kube_node_schema import SCHEMA, Fault
+
+from unit.nodes import CA, MACHINE, TOKEN, compiled, faults, pillar, sources
+
+LONGEST_SECONDS = 2
+
+
+def option(node: dict[str, Any], name: str, component: str = "kubelet") -> str | None:
+    found = [argument for argument in node[component]["arguments"] if argument.startswith(f"--{name}=")]
+    return found[0].partition("=")[2] if found else None
+
+
+def test_the_node_goes_by_the_minion_id_in_lower_case():
+    assert compiled()["node"]["name"] == "worker-1"
+
+
+def test_the_nodes_name_is_the_kubelets():
+    assert option(compiled({"node": {"name": "node-7"}}), "hostname-override") == "node-7"
+
+
+def test_the_nodes_name_is_kube_proxys():
+    assert compiled({"node": {"name": "node-7"}})["kube_proxy"]["config"]["hostnameOverride"] == "node-7"
+
+
+def test_the_kubelet_announces_the_pillars_first_address():
+    node = compiled({"node": {"addresses": ["192.168.1.42", "2001:db8::42"]}})
+    assert option(node, "node-ip") == "192.168.1.42"
+
+
+def unaddressed(**machine: Any) -> dict[str, Any]:
+    smallest = pillar()
+    del smallest["node"]
+    return parameters.compile_node(smallest, MACHINE | machine, sources())
+
+
+def test_without_addresses_the_kubelet_announces_the_machines():
+    assert option(unaddressed(address="192.168.1.7"), "node-ip") == "192.168.1.7"
+
+
+def test_without_any_address_the_kubelet_finds_its_own():
+    assert option(unaddressed(address=None), "node-ip") is None
+
+
+def test_the_dns_address_is_the_second_of_the_services():
+    node = compiled({"cluster": {"service_cidr": "10.96.0.0/12"}})
+    assert node["cluster"]["dns_address"] == "10.96.0.2"
+    assert node["kubelet"]["config"]["clusterDNS"] == ["10.96.0.2"]
+
+
+def test_the_dns_address_of_the_pillar_wins():
+    assert compiled({"cluster": {"dns_address": "10.68.0.10"}})["kubelet"]["config"]["clusterDNS"] == [
+        "10.68.0.10"
+    ]
+
+
+def test_the_kubelets_own_setting_wins_over_what_follows():
+    node = compiled({"kubelet": {"config": {"clusterDNS": ["169.254.20.10"]}}})
+    assert node["kubelet"]["config"]["clusterDNS"] == ["169.254.20.10"]
+
+
+def test_the_sandbox_image_is_the_minors():
+    assert compiled({"version": "1.35.0"})["runtime"]["sandbox_image"] == "registry.k8s.io/pause:3.10.1"
+
+
+def test_the_sandbox_image_of_the_pillar_wins():
+    image = "registry.example.org/pause:1"
+    assert compiled({"runtime": {"sandbox_image": image}})["runtime"]["sandbox_image"] == image
+
+
+def test_the_cgroup_driver_is_the_runtimes_and_the_kubelets():
+    node = compiled({"runtime": {"cgroup_driver": "cgroupfs"}})
+    assert (node["runtime"]["systemd_cgroup"], node["kubelet"]["config"]["cgroupDriver"]) == (
+        False,
+        "cgroupfs",
+    )
+
+
+def test_labels_are_given_in_a_fixed_order():
+    node = compiled({"node": {"labels": {"tier": "gold", "example.org/rack": ""}}})
+    assert option(node, "node-labels") == "example.org/rack=,tier=gold"
+
+
+def test_without_labels_there_is_no_such_option():
+    assert option(compiled(), "node-labels") is None
+
+
+def test_the_node_is_safe_without_a_word_about_it():
+    config = compiled()["kubelet"]["config"]
+    assert config["authentication"]["anonymous"] == {"enabled": False}
+    assert config["authentication"]["webhook"] == {"enabled": True}
+    assert config["authorization"] == {"mode": "Webhook"}
+    assert config["readOnlyPort"] == 0
+    assert config["rotateCertificates"]
+
+
+def test_the_kubelet_asks_for_both_certificates():
+    assert compiled()["kubelet"]["certificates"] == [
+        "/var/lib/kubelet/pki/kubelet-client-current.pem",
+        "/var/lib/kubelet/pki/kubelet-server-current.pem",
+    ]
+
+
+def test_a_kubelet_told_not_to_asks_for_no_serving_certificate():
+    node = compiled({"kubelet": {"config": {"serverTLSBootstrap": False}}})
+    assert node["kubelet"]["certificates"] == ["/var/lib/kubelet/pki/kubelet-client-current.pem"]
+
+
+def test_a_binary_has_a_folder_of_its_release_and_a_link():
+    node = compiled({"binaries": {"source": "salt://kubernetes/"}})
+    assert node["binaries"]["files"] == [
+        {
+            "name": "kube-proxy",
+            "link": "/usr/local/bin/kube-proxy",
+            "path": "/opt/kube_node/v1.36.2/kube-proxy",
+            "source": "salt://kubernetes/kube-proxy",
+            "sha256": "b" * 64,
+        },
+        {
+            "name": "kubelet",
+            "link": "/usr/local/bin/kubelet",
+            "path": "/opt/kube_node/v1.36.2/kubelet",
+            "source": "salt://kubernetes/kubelet",
+            "sha256": "a" * 64,
+        },
+    ]
+
+
+@pytest.mark.parametrize(
+    ("path", "layer"),
+    [
+        (("version",), "pillar"),
+        (("paths", "bin"), "defaults"),
+        (("cluster", "dns_address"), "derived"),
+        (("kubelet", "config", "maxPods"), "pillar"),
+        (("kubelet", "config", "readOnlyPort"), "defaults"),
+        (("kubelet", "extra_args", "node-ip"), "derived"),
+    ],
+)
+def test_each_value_says_which_layer_set_it(path: tuple[str, ...], layer: str):
+    change = pillar({"kubelet": {"config": {"maxPods": 5}}})
+    assert parameters.explain_node(change, MACHINE, sources())[1][path] == layer
+
+
+def test_a_profile_lies_between_defaults_and_pillar():
+    profile = {"paths": {"bin": "/usr/bin", "versions": "/opt/releases"}}
+    known = sources() | {"profiles": {"default": profile}}
+    paths = parameters.compile_node(pillar({"paths": {"versions": "/srv"}}), MACHINE, known)["paths"]
+    assert (paths["bin"], paths["versions"], paths["cni_bin"]) == ("/usr/bin", "/srv", "/opt/cni/bin")
+
+
+def test_a_profiles_setting_that_the_minor_lacks_is_left_out():
+    known = sources() | {"profiles": {"default": {"kubelet": {"extra_args": {"allow-privileged": True}}}}}
+    assert option(parameters.compile_node(pillar(), MACHINE, known), "allow-privileged") is None
+
+
+def test_compiling_changes_nothing_that_it_is_given():
+    before = copy.deepcopy((pillar(), MACHINE, sources()))
+    given_pillar = pillar()
+    parameters.compile_node(given_pillar, MACHINE, sources())
+    assert (given_pillar, MACHINE, sources()) == before
+
+
+def test_compiling_twice_gives_the_same():
+    assert compiled() == compiled()
+
+
+def test_the_parameters_can_be_sent_as_json():
+    assert json.loads(json.dumps(compiled())) == compiled()
+
+
+def test_all_faults_come_at_once_each_once_and_sorted():
+    tree = pillar({"version": "1.36", "node": {"name": "A"}, "kubelet": {"config": 5}, "wrong": 1})
+    assert [line.partition(":")[0] for line in faults(tree)] == [
+        "kubelet.config",
+        "node.name",
+        "version",
+        "wrong",
+    ]
+
+
+def test_an_error_has_its_faults_beside_its_text():
+    with pytest.raises(parameters.ParameterError) as error:
+        parameters.compile_node(None, MACHINE, sources())
+    assert error.value.faults == [
+        Fault("kube_node", "the pillar has no such tree, write it as pillar.example shows")
+    ]
+
+
+def test_hundreds_of_faults_are_told_in_time():
+    config = {f"unknownField{number}": number for number in range(500)}
+    started = time.monotonic()
+    found = faults(pillar({"kubelet": {"config": config}, **config}))
+    assert len(found) == 1000
+    assert time.monotonic() - started < LONGEST_SECONDS
+
+
+MISPLACED = [
+    {"certificates": TOKEN},
+    {"certificates": [{"bootstrap_token": TOKEN}]},
+    {"certificates": {TOKEN: None}},
+    {"certificates": {"mode": TOKEN}},
+    {"certificates": {"bootstrap_token": f"{TOKEN} "}},
+    {"certificates": {"bootstrap_token": TOKEN.upper()}},
+    {"certificates": {"bootstrap_token": [TOKEN]}},
+    {"kubelet": {"extra_args": {"bootstrap-token": TOKEN, "cloud-provider": [TOKEN]}}},
+    {"kubelet": {"config": {TOKEN: TOKEN}}},
+    {"node": {"name": TOKEN.upper()}, "cluster": {"name": f"{TOKEN}_"}},
+]
+
+
+@pytest.mark.parametrize("change", MISPLACED)
+def test_no_fault_shows_a_bootstrap_token(change: dict[str, Any]):
+    found = faults(pillar(change))
+    assert found
+    assert not any(TOKEN in line for line in found)
+
+
+@pytest.mark.parametrize("tree", [TOKEN, [pillar()], {"kube_node": pillar()}, pillar({"cluster": pillar()})])
+def test_no_fault_of_a_misplaced_tree_shows_a_bootstrap_token(tree: Any):
+    assert not any(TOKEN in line for line in faults(tree))
+
+
+# Any JSON, with a liking for the keys that are looked at.
+def keys(schema: Any) -> set[str]:
+    return set(schema).union(*map(keys, schema.values())) if isinstance(schema, dict) else set()
+
+
+scalars = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20)
+names = (
+    st.sampled_from(sorted(keys(SCHEMA) | {"maxPods", "v", "evictionHard", "logging", "vmodule"})) | st.text()
+)
+trees = st.recursive(
+    scalars
+    | st.sampled_from(["1.36.2", "10.0.0.0/8", "production", "salt://x", "systemd", "none", CA, TOKEN]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(names, inner, max_size=4),
+    max_leaves=12,
+)
+
+
+def places(schema: Any, at: tuple[str, ...] = ()) -> list[tuple[str, ...]]:
+    if not isinstance(schema, dict):
+        return [at]
+    return [at, *(place for key, inner in schema.items() for place in places(inner, (*at, key)))]
+
+
+PLACES = [
+    *places(SCHEMA),
+    *(
+        (component, "config", *field.split("."))
+        for component in ("kubelet", "kube_proxy")
+        for field in sources()["facts"][component]["fields"]
+    ),
+    *(
+        (component, "extra_args", flag)
+        for component in ("kubelet", "kube_proxy")
+        for flag in sources()["facts"][component]["flags"]
+    ),
+]
+
+
+def put(tree: dict[str, Any], place: tuple[str, ...], value: Any) -> Any:
+    """Return `tree` with `value` at `place`, whatever stood there or on the way."""
+    if not place:
+        return value
+    tree = tree if isinstance(tree, dict) else {}
+    return tree | {place[0]: put(tree.get(place[0]), place[1:], value)}
+
+
+def is_a_fault(line: str) -> bool:
+    path, colon, message = line.partition(": ")
+    return bool(path and colon) and ", " in message and line.isprintable() and TOKEN not in line
+
+
+def verdict(tree: Any) -> list[str]:
+    """Compile `tree`; anything but a result in time or a ParameterError fails the test."""
+    started = time.monotonic()
+    found = faults(tree)
+    assert time.monotonic() - started < LONGEST_SECONDS
+    return found
+
+
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(trees)
+def test_no_json_at_all_raises_anything_but_faults(tree: Any):
+    found = verdict(tree)
+    assert found
+    assert all(map(is_a_fault, found))
+
+
+@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(
+    version=st.sampled_from(["1.9.0", "1.14.10", "1.22.3", "1.36.2"]),
+    place=st.sampled_from(PLACES),
+    value=trees,
+)
+def test_no_json_in_any_place_raises_anything_but_faults(version: str, place: tuple[str, ...], value: Any):
+    assert all(map(is_a_fault, verdict(put(pillar({"version": version}), place, value))))
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        10**5000,
+        -(10**5000),
+        float("nan"),
+        float("inf"),
+        "\x00",
+        "\ud800",
+        "\n",
+        "a" * 10**6,
+        [[]] * 1000,
+        b"\xff",
+        {1, 2},
+        (1,),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+@pytest.mark.parametrize(
+    "place",
+    [
+        (),
+        ("version",),
+        ("kubelet", "config"),
+        ("kubelet", "config", "maxPods"),
+        ("kubelet", "extra_args", "v"),
+        ("os", "sysctl"),
+    ],
+    ids=".".join,
+)
+def test_what_json_can_hardly_say_raises_nothing_but_faults(place: tuple[str, ...], value: Any):
+    found = verdict(put(pillar(), place, value))
+    assert all(map(is_a_fault, found))
+
+
+@pytest.mark.parametrize(
+    "key", [10**5000, 1.5, None, True, b"x", "\n", "\ud800", "a" * 10**6], ids=lambda key: type(key).__name__
+)
+@pytest.mark.parametrize(
+    "place",
+    [(), ("node",), ("node", "labels"), ("kubelet", "config"), ("kubelet", "extra_args"), ("os", "sysctl")],
+    ids=".".join,
+)
+def test_a_key_that_is_none_is_a_fault(place: tuple[str, ...], key: Any):
+    found = verdict(put(pillar(), (*place, key), "x"))
+    assert found
+    assert all(map(is_a_fault, found))

@@ -4,6 +4,7 @@ The minion's side of the kube_node formula: the parameters of this node, and wha
 
 from __future__ import annotations
 
+import logging
 import shutil
 import sys
 from pathlib import Path
@@ -13,7 +14,9 @@ import kube_node_sources
 import kube_node_units
 import salt.utils.files
 import salt.utils.secret
-from salt.exceptions import CommandExecutionError
+from salt.exceptions import CommandExecutionError, MinionError
+
+log = logging.getLogger(__name__)
 
 __virtualname__ = "kube_node"
 
@@ -105,7 +108,7 @@ def binary_faults(binaries):
     for binary in binaries:
         if binary_matches(binary["path"], binary["sha256"]):
             continue
-        cached = __salt__["cp.cache_file"](binary["source"])
+        cached = cached_binary(binary["source"], binary["sha256"])
         if not cached:
             faults.append(
                 f"binaries.source: {binary['source']} is not there, put the file there or correct the source"
@@ -116,6 +119,24 @@ def binary_faults(binaries):
                 f"{binary['source']}, which has {found}: correct the one that is wrong"
             )
     return faults
+
+
+def cached_binary(source, sha256):
+    """
+    Fetch a program into Salt's cache, once; return where it lies there, or None where the source has none.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt '*' kube_node.cached_binary salt://kubernetes/v1.36.2/kubelet 0123…
+    """
+    try:
+        cached = __salt__["cp.cache_file"](source, source_hash=sha256)
+    except MinionError as error:
+        log.error("kube_node: %s", error)
+        return None
+    return cached if cached and Path(cached).is_file() else None
 
 
 def binary_matches(path, sha256):

@@ -110,7 +110,7 @@ def joined(name, timeout):
 
 def _place(path, source, sha256):
     """Fetch a program to its final place; return what went wrong, or None."""
-    cached = __salt__["cp.cache_file"](source)
+    cached = __salt__["kube_node.cached_binary"](source, sha256)
     if not cached:
         return f"{source} is not there"
     Path(path).parent.mkdir(parents=True, exist_ok=True)

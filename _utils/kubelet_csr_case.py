@@ -4,8 +4,6 @@ Nothing in a case has the type that it should have until a rule has looked. The 
 except for those that read the request: `Unreadable`.
 """
 
-from __future__ import annotations
-
 import hmac
 import re
 from dataclasses import dataclass

@@ -2,7 +2,7 @@
 
 The readers are forgiving and the writers know one way only: a wrapping is right if writing what was read
 gives the same again. Python takes a first block of another type or `NEW CERTIFICATE REQUEST`, Go takes base64
-with newlines (csr-policy §0.6); neither is the one way.
+with newlines; neither is the one way.
 
 Source: RFC 4648 §4 (base64), RFC 7468 §3 (PEM), Go's encoding/pem.
 """

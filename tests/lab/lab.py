@@ -10,13 +10,12 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
 
-from lab import cluster, host, image, network, waiting
+from lab import cluster, host, image, network
 from lab.controlplane import ControlPlane
 from lab.machine import Machine
 from lab.master import Master
 from lab.network import Network
 
-ANSWER_SECONDS = 60
 NAME = "[a-z0-9][a-z0-9-]{0,19}"
 
 
@@ -126,12 +125,6 @@ class Lab:
     def _accept_keys(self) -> None:
         for minion_id, fingerprint in self.master.accept(*self.machines).items():
             self.say(f"{minion_id}: key {fingerprint[:23]}… is the machine's own, accepted")
-        waiting.until(self._minions_answer, "the minions answering test.ping", ANSWER_SECONDS)
-
-    def _minions_answer(self) -> bool:
-        """Whether every minion hears the master: a job sent before its minion subscribed would be lost."""
-        answers = self.master.salt("*", "test.ping", timeout=5)
-        return all(answers.get(machine.minion_id) is True for machine in self.machines)
 
 
 def network_of(name: str) -> Network:

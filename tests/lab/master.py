@@ -15,6 +15,7 @@ from pathlib import Path
 import salt.utils.event
 import yaml
 from salt.utils.crypt import pem_finger
+from salt.utils.event import SaltEvent
 
 from lab import network, waiting
 from lab.machine import Machine
@@ -80,7 +81,7 @@ class Master:
         output = self.log.with_suffix(".out")
         with output.open("ab") as stream:
             self._process = subprocess.Popen(
-                self._command("salt-master"),
+                self.command("salt-master"),
                 stdin=subprocess.DEVNULL,
                 stdout=stream,
                 stderr=subprocess.STDOUT,
@@ -104,16 +105,26 @@ class Master:
     def accept(self, *machines: Machine, seconds: float = KEY_SECONDS) -> dict[str, str]:
         """Accepts the keys of these machines, when what the master was sent is what lies on each machine.
 
+        Returns when each minion has told that it hears the master: a job sent before that would be lost.
+
         Returns:
             The fingerprint of each machine's key, by minion id.
 
         Raises:
             MasterError: A key that the master was sent is not the machine's.
-            TimedOut: A machine did not send its key in time.
+            TimedOut: A machine did not send its key, or its minion did not start, in time.
         """
         fingerprints = {machine.minion_id: self._compared_key(machine, seconds) for machine in machines}
-        self._run("salt-key", "--yes", f"--accept={','.join(fingerprints)}")
-        return fingerprints
+        started = {f"salt/minion/{minion_id}/start" for minion_id in fingerprints}
+        with self._bus() as bus:
+            done = self._run("salt-key", "--yes", f"--accept={','.join(fingerprints)}")
+            if done.returncode:
+                raise MasterError(f"salt-key could not accept the keys: {done.stderr.strip()}")
+            for tag, _ in _heard(bus, "salt/minion/", seconds):
+                started.discard(tag)
+                if not started:
+                    return fingerprints
+        raise waiting.TimedOut(f"not heard within {seconds:g} s: {', '.join(sorted(started))}")
 
     def salt(self, target: str, *arguments: str, timeout: int = 60) -> dict[str, object]:
         """Runs an execution function on minions; returns what each answered, by minion id."""
@@ -125,7 +136,7 @@ class Master:
 
     def command(self, program: str, *arguments: str) -> list[str]:
         """The command line for one of Salt's programs, with this master's configuration."""
-        return self._command(program, *arguments)
+        return self.network.command(SALT / program, f"--config-dir={self.config}", *arguments)
 
     def events(self, prefix: str = "", seconds: float = math.inf) -> Iterator[tuple[str, dict]]:
         """Yields each event of the master's bus as (tag, data) as it comes.
@@ -134,13 +145,13 @@ class Master:
             prefix: What a tag must begin with.
             seconds: When to end.
         """
+        with self._bus() as bus:
+            yield from _heard(bus, prefix, seconds)
+
+    def _bus(self) -> SaltEvent:
+        """The master's event bus, from which nothing is missed from now on."""
         options = {"transport": "zeromq", "sock_dir": str(self._sockets)}
-        deadline = time.monotonic() + seconds
-        with salt.utils.event.get_event("master", sock_dir=str(self._sockets), opts=options) as bus:
-            while (left := deadline - time.monotonic()) > 0:
-                event = bus.get_event(wait=min(left, 1), tag=prefix, full=True, auto_reconnect=True)
-                if event is not None:
-                    yield event["tag"], event["data"]
+        return salt.utils.event.get_event("master", sock_dir=str(self._sockets), opts=options)
 
     @property
     def _sockets(self) -> Path:
@@ -163,21 +174,25 @@ class Master:
             )
         return pem_finger(str(own), sum_type="sha256")
 
-    def _command(self, program: str, *arguments: str) -> list[str]:
-        return self.network.command(SALT / program, f"--config-dir={self.config}", *arguments)
-
-    def _run(self, program: str, *arguments: str) -> str:
-        done = subprocess.run(self._command(program, *arguments), capture_output=True, text=True)
-        if done.returncode and not done.stdout:
-            raise MasterError(f"{program} {' '.join(arguments)} failed: {done.stderr.strip()}")
-        return done.stdout
+    def _run(self, program: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(self.command(program, *arguments), capture_output=True, text=True)
 
     def _json(self, program: str, *arguments: str) -> object:
-        text = self._run(program, "--out=json", *arguments)
+        """Reads what a program printed: it is an answer also where the program ends with a failure."""
+        done = self._run(program, "--out=json", *arguments)
         try:
-            return json.loads(text)
+            return json.loads(done.stdout)
         except ValueError:
-            raise MasterError(f"{program} {' '.join(arguments)} said: {text.strip()}") from None
+            said = f"{done.stdout}{done.stderr}".strip()
+            raise MasterError(f"{program} {' '.join(arguments)} said: {said}") from None
+
+
+def _heard(bus: SaltEvent, prefix: str, seconds: float) -> Iterator[tuple[str, dict]]:
+    deadline = time.monotonic() + seconds
+    while (left := deadline - time.monotonic()) > 0:
+        event = bus.get_event(wait=min(left, 1), tag=prefix, full=True, auto_reconnect=True)
+        if event is not None:
+            yield event["tag"], event["data"]
 
 
 def settings(master: Master) -> dict:

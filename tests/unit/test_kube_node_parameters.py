@@ -1,4 +1,4 @@
-"""From the pillar to one node's parameters: what follows from what, and that only faults come of bad input."""
+"""From the pillar to one node's parameters: what follows from what, and only faults come of bad input."""
 
 from __future__ import annotations
 

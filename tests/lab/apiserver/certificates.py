@@ -77,39 +77,34 @@ def on_update(new: dict[str, Any], old: dict[str, Any], subresource: str) -> dic
 
 
 def faults(new: dict[str, Any], version: str, minor: int) -> list[FieldError]:
-    """Return everything that is wrong with an object, apart from what it was before."""
-    spec = new["spec"]
-    found = _request_faults(spec) + _usage_faults(spec, lenient=version == "v1beta1")
+    """Return everything that is wrong with a new object. Later its spec is the stored one, and right."""
+    spec, lenient = new["spec"], version == "v1beta1"
+    found = _request_faults(spec) + _usage_faults(spec, lenient)
     if minor >= _SIGNER_NAME_SINCE:
-        found += _signer_faults(spec.get("signerName", ""), lenient=version == "v1beta1")
-    if spec.get("expirationSeconds", 600) < 600:
+        found += _signer_faults(spec.get("signerName", ""), lenient)
+    if (seconds := spec.get("expirationSeconds", 600)) < 600:
         detail = "may not specify a duration less than 600 seconds (10 minutes)"
-        found.append(
-            FieldError(
-                "FieldValueInvalid",
-                "spec.expirationSeconds",
-                f"Invalid value: {spec['expirationSeconds']}: {detail}",
-            )
-        )
-    return found + _condition_faults(new["status"].get("conditions", ()), lenient=version == "v1beta1")
+        found.append(wrong("spec.expirationSeconds", seconds, detail))
+    return found
 
 
-def update_faults(new: dict[str, Any], old: dict[str, Any], subresource: str) -> list[FieldError]:
-    """Return what is wrong with a change: decisions taken back or made elsewhere than in /approval."""
-    found = []
-    path = "status.conditions"
+def update_faults(
+    new: dict[str, Any], old: dict[str, Any], subresource: str, version: str
+) -> list[FieldError]:
+    """Return what is wrong with a change: conditions, decisions taken back or made outside /approval."""
+    found = _condition_faults(new["status"].get("conditions", ()), lenient=version == "v1beta1")
     for kind in _DECIDED:
         before, after = _of_type(old, kind), _of_type(new, kind)
         if len(after) < len(before):
-            found.append(prohibited(path, f'updates may not remove a condition of type "{kind}"'))
-        elif subresource == "approval" or kind == "Failed":
-            continue
-        elif len(after) > len(before):
-            found.append(prohibited(path, f'updates may not add a condition of type "{kind}"'))
+            text = f'updates may not remove a condition of type "{kind}"'
+            found.append(prohibited("status.conditions", text))
+        elif len(after) > len(before) and subresource != "approval" and kind != "Failed":
+            text = f'updates may not add a condition of type "{kind}"'
+            found.append(prohibited("status.conditions", text))
     before, after = old["status"].get("certificate"), new["status"].get("certificate")
-    if before != after and subresource == "status" and before:
+    if before and after != before:
         found.append(prohibited("status.certificate", "updates may not modify existing certificate content"))
-    if before != after and subresource == "status" and (fault := _certificate_fault(after)):
+    if after != before and (fault := _certificate_fault(after)):
         found.append(wrong("status.certificate", "<certificate data>", fault))
     return found
 

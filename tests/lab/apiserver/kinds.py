@@ -70,8 +70,11 @@ def validate(
     name = new["metadata"]["name"]
     found = _name_faults(resource, name) if old is None else []
     if resource.plural == _CSR:
-        found += certificates.faults(new, version, minor)
-        found += certificates.update_faults(new, old, subresource) if old is not None else []
+        found += (
+            certificates.faults(new, version, minor)
+            if old is None
+            else certificates.update_faults(new, old, subresource, version)
+        )
     if resource.plural == "secrets":
         found += _secret_faults(new, old)
     if found:

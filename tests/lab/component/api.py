@@ -218,7 +218,10 @@ def _failure(answer: HTTPResponse) -> ApiError:
 
 def _error(code: int, status: dict[str, Any], retry_after: str | None) -> ApiError:
     reason = status.get("reason") or _REASONS.get(code, "InternalError")
-    message = status.get("message") or f"an error on the server ({reason}) has prevented the request from succeeding"
+    message = (
+        status.get("message")
+        or f"an error on the server ({reason}) has prevented the request from succeeding"
+    )
     seconds = float(retry_after) if retry_after and retry_after.isdigit() else None
     return ApiError(code, reason, message, seconds)
 

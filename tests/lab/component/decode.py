@@ -142,9 +142,7 @@ def _check_duration(text: str) -> None:
         raise DecodeError(str(fault)) from None
 
 
-def _expect(
-    types: type | tuple[type, ...], value: Any, field: Field, expected: str, claim: Claim
-) -> None:
+def _expect(types: type | tuple[type, ...], value: Any, field: Field, expected: str, claim: Claim) -> None:
     wrong_bool = isinstance(value, bool) and types is not bool
     if wrong_bool or not isinstance(value, types):
         raise _mismatch(_JSON_NAMES[type(value)], field, expected, claim)
@@ -153,4 +151,6 @@ def _expect(
 def _mismatch(found: str, field: Field, expected: str, claim: Claim) -> DecodeError:
     struct = struct_of(field.path.rpartition(".")[0]) or KINDS[claim.component]
     path = field.path.replace("[]", "")
-    return DecodeError(f"json: cannot unmarshal {found} into Go struct field {struct}.{path} of type {expected}")
+    return DecodeError(
+        f"json: cannot unmarshal {found} into Go struct field {struct}.{path} of type {expected}"
+    )

@@ -53,7 +53,9 @@ def _ip_port(text: str) -> str:
     host, colon, port = text.rpartition(":")
     reason = f"{quote(text)} is not in a valid format (ip or ip:port)"
     if not colon or (":" in host and not host.startswith("[")):
-        raise ValueError(f"{reason}: address {text}: {'too many colons' if colon else 'missing port'} in address")
+        raise ValueError(
+            f"{reason}: address {text}: {'too many colons' if colon else 'missing port'} in address"
+        )
     if not _is_ip(host.strip("[]")):
         raise ValueError(f"{quote(host)} is not a valid IP address")
     parse_int(port)
@@ -130,7 +132,9 @@ def _memory(text: str) -> list[dict[str, Any]]:
     for entry in filter(None, text.split(";")):
         node, colon, limits = entry.partition(":")
         if not colon:
-            raise ValueError(f"the reserved memory has incorrect format, expected numaNodeID:type=quantity[,type=quantity...], got {entry}")
+            raise ValueError(
+                f"the reserved memory has incorrect format, expected numaNodeID:type=quantity[,type=quantity...], got {entry}"
+            )
         result.append({"numaNode": parse_int(node), "limits": _map(limits)})
     return result
 

@@ -23,9 +23,14 @@ def info(source: str, message: str, level: int = 0, /, **values: Any) -> None:
         write(_header("I", source) + _body(message, values))
 
 
-def warning(source: str, message: str, /, **values: Any) -> None:
-    """Log a warning; it is never structured, as klog.Warning is not."""
-    write(_header("W", source) + message + "".join(f" {key}={value}" for key, value in values.items()))
+def warning(source: str, message: str) -> None:
+    """Log a warning; it is never structured, as klog.Warningf is not."""
+    write(_header("W", source) + message)
+
+
+def plain_error(source: str, message: str) -> None:
+    """Log an error that was never made structured: klog.Errorf."""
+    write(_header("E", source) + message)
 
 
 def error(source: str, fault: object, message: str, /, **values: Any) -> None:

@@ -134,7 +134,7 @@ def _named(content: dict[str, Any], group: str, kind: str, name: Any) -> dict[st
 def _without_context(content: dict[str, Any], server: str) -> ClientConfig:
     name = content.get("current-context")
     if name:
-        raise KubeconfigError(f'invalid configuration: context was not found for specified context: {name}')
+        raise KubeconfigError(f"invalid configuration: context was not found for specified context: {name}")
     if not server:
         raise KubeconfigError(_EMPTY)
     return ClientConfig(server)

@@ -47,7 +47,9 @@ def load_client_config(settings: Settings) -> tuple[ClientConfig, ClientConfig]:
         return config, config
     if still_valid(path):
         config = _loaded(path, "unable to load kubeconfig")
-        klog.info(f"{_SOURCE}:83", "Current kubeconfig file contents are still valid, no bootstrap necessary", 2)
+        klog.info(
+            f"{_SOURCE}:83", "Current kubeconfig file contents are still valid, no bootstrap necessary", 2
+        )
         return config, config
     bootstrap = _loaded(settings.bootstrap_kubeconfig, "unable to load bootstrap kubeconfig")
     pem = str(_store(settings).current_path)
@@ -72,7 +74,9 @@ def load_client_cert(settings: Settings, node: str, user_agent: str) -> None:
     if still_valid(path):
         klog.info(f"{_SOURCE}:111", "Kubeconfig exists and is valid, skipping bootstrap", 2, path=path)
         return
-    klog.info(f"{_SOURCE}:115", "Using bootstrap kubeconfig to generate TLS client cert, key and kubeconfig file", 2)
+    klog.info(
+        f"{_SOURCE}:115", "Using bootstrap kubeconfig to generate TLS client cert, key and kubeconfig file", 2
+    )
     bootstrap = _loaded(settings.bootstrap_kubeconfig, "unable to load bootstrap kubeconfig")
     client = Client(bootstrap, user_agent)
     if settings.claim.since("1.11"):
@@ -92,7 +96,9 @@ def still_valid(path: str) -> bool:
         _handle(f"unable to read existing bootstrap client config from {path}: {fault}")
         return False
     except (OSError, ValueError) as fault:
-        _handle(f"unable to load TLS certificates from existing bootstrap client config read from {path}: {fault}")
+        _handle(
+            f"unable to load TLS certificates from existing bootstrap client config read from {path}: {fault}"
+        )
         return False
     now = datetime.now(timezone.utc)
     for certificate in certificates:
@@ -159,7 +165,11 @@ def _wait_for_server(client: Client) -> None:
         except (ApiError, Unreachable) as fault:
             klog.info(f"{_SOURCE}:319", "Failed to connect to apiserver", err=str(fault))
         clock.sleep(clock.jittered(2, 0.2))
-    klog.info(f"{_SOURCE}:155", "Error waiting for apiserver to come up", err="timed out waiting to connect to apiserver")
+    klog.info(
+        f"{_SOURCE}:155",
+        "Error waiting for apiserver to come up",
+        err="timed out waiting to connect to apiserver",
+    )
 
 
 def _current_key(store: Store) -> Key | None:

@@ -94,7 +94,9 @@ def _give_up(server_healthy: bool) -> None:
     """End the process when the API server is alive: a restart may bring new credentials."""
     if server_healthy:
         klog.error(
-            "transport.go:116", None, "No valid client certificate is found and the server is responsive, exiting."
+            "transport.go:116",
+            None,
+            "No valid client certificate is found and the server is responsive, exiting.",
         )
         klog.leave(1)
     klog.error(

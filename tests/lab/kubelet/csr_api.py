@@ -166,10 +166,10 @@ def _issued(item: dict[str, Any], posted: Posted) -> bytes | None:
     if "Approved" not in conditions:
         return None
     if status.get("certificate"):
-        klog.info("csr.go:283", "Certificate signing request is issued", 2, csr={"name": posted.name})
+        klog.info("csr.go:283", "Certificate signing request is issued", 2, csr=posted.name)
         return base64.b64decode(status["certificate"])
     klog.info(
-        "csr.go:287", "Certificate signing request is approved, waiting to be issued", 2, csr={"name": posted.name}
+        "csr.go:287", "Certificate signing request is approved, waiting to be issued", 2, csr=posted.name
     )
     return None
 

@@ -58,7 +58,11 @@ class Kubelet:
 
     def _announce(self) -> None:
         klog.info("server.go:525", "Kubelet version", kubeletVersion=f"v{self._settings.claim.version}")
-        klog.info("kubelet.py:1", "This is a lab double of the kubelet: it runs no pods", python=sys.version.split()[0])
+        klog.info(
+            "kubelet.py:1",
+            "This is a lab double of the kubelet: it runs no pods",
+            python=sys.version.split()[0],
+        )
         if os.geteuid() != 0:
             fault = f"kubelet needs to run as uid `0`. It is being run as {os.geteuid()}"
             klog.error("server.go:268", fault, "Kubelet running with insufficient permissions")
@@ -92,7 +96,9 @@ class Kubelet:
     def _serve(self) -> None:
         settings = self._settings
         if self._client:
-            self._status = NodeStatus(settings, self._name, self._client, self._runtime, self._addresses_looked_up)
+            self._status = NodeStatus(
+                settings, self._name, self._client, self._runtime, self._addresses_looked_up
+            )
         if settings.requests_serving_certificate:
             self._manage_serving_certificate()
         elif settings["tlsCertFile"] and settings["tlsPrivateKeyFile"]:
@@ -106,11 +112,17 @@ class Kubelet:
         settings = self._settings
         files = (settings["tlsCertFile"] or "", settings["tlsPrivateKeyFile"] or "")
         store = Store("kubelet-server", Path(settings.cert_dir), *files)
-        self._serving = CertificateManager(settings.claim, store, self._serving_template, lambda _: self._client)
+        self._serving = CertificateManager(
+            settings.claim, store, self._serving_template, lambda _: self._client
+        )
         if self._client:
             self._serving.start()
         else:
-            klog.info("certificate_manager.go:419", "Certificate rotation is not enabled, no connection to the apiserver", 2)
+            klog.info(
+                "certificate_manager.go:419",
+                "Certificate rotation is not enabled, no connection to the apiserver",
+                2,
+            )
 
     def _check_pair(self, certificate: Path, key: Path) -> None:
         try:
@@ -152,7 +164,7 @@ class Kubelet:
 def _check_node_ip(text: str) -> None:
     ips = [ip.strip() for ip in text.split(",") if ip.strip()]
     parsed = [ipaddress.ip_address(ip) for ip in ips if _is_ip(ip)]
-    if len(parsed) > 2 or len(parsed) == 2 and parsed[0].version == parsed[1].version:
+    if len(parsed) > 2 or (len(parsed) == 2 and parsed[0].version == parsed[1].version):
         fault = "must contain either a single IP or a dual-stack pair of IPs"
         raise ValueError(f'bad --node-ip "{text}": {fault}')
 

@@ -55,7 +55,12 @@ def _ensured(client: Client, node: str, duration: int) -> tuple[dict[str, Any] |
             return _found_or_made(client, node, duration)
         except (ApiError, Unreachable) as fault:
             seconds = min(seconds * 2, LAST)
-            klog.error("controller.go:145", fault, "Failed to ensure lease exists, will retry", interval=f"{seconds}s")
+            klog.error(
+                "controller.go:145",
+                fault,
+                "Failed to ensure lease exists, will retry",
+                interval=f"{seconds}s",
+            )
         clock.sleep(seconds)
 
 
@@ -68,7 +73,12 @@ def _found_or_made(client: Client, node: str, duration: int) -> tuple[dict[str, 
     try:
         owner = client.get(f"/api/v1/nodes/{node}")["metadata"]["uid"]
     except (ApiError, Unreachable) as fault:
-        klog.error("nodelease.go:49", fault, "Failed to get node when trying to set owner ref to the node lease", node=node)
+        klog.error(
+            "nodelease.go:49",
+            fault,
+            "Failed to get node when trying to set owner ref to the node lease",
+            node=node,
+        )
         return None, False
     owners = [{"apiVersion": "v1", "kind": "Node", "name": node, "uid": owner}]
     lease = {

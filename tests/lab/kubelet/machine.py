@@ -33,7 +33,9 @@ _CONTROLLERS = ("cpu", "cpuacct", "cpuset", "memory", "systemd", "pids", "hugetl
 
 def fault(settings: Settings) -> str | None:
     """Why the container manager cannot be made on this machine, None when it can."""
-    return next((text for text in (*_reserved(settings), *_thresholds(settings), _swap(settings)) if text), None)
+    return next(
+        (text for text in (*_reserved(settings), *_thresholds(settings), _swap(settings)) if text), None
+    )
 
 
 def missing_cgroups(settings: Settings) -> str | None:
@@ -69,7 +71,9 @@ def _swap(settings: Settings) -> str | None:
     claim = settings.claim
     head = "running" if claim.since("1.16") else "Running"
     if claim.since("1.31"):
-        return f"{head} with swap on is not supported, please disable swap or set --fail-swap-on flag to false"
+        return (
+            f"{head} with swap on is not supported, please disable swap or set --fail-swap-on flag to false"
+        )
     return (
         f"{head} with swap on is not supported, please disable swap! or set --fail-swap-on flag to false. "
         f"/proc/swaps contained: [{' '.join(lines)}]"

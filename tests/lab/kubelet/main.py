@@ -59,7 +59,10 @@ def _settings(claim: Claim, given: CommandLine) -> Settings:
     if fault:
         _refuse(claim, "failed to validate kubelet flags", fault)
     for label in options.warned_labels(claim, given):
-        klog.warning("options.go:250", f"unknown 'kubernetes.io' or 'k8s.io' labels specified with --node-labels: [{label}]")
+        klog.warning(
+            "options.go:250",
+            f"unknown 'kubernetes.io' or 'k8s.io' labels specified with --node-labels: [{label}]",
+        )
     try:
         found = settings.resolve(claim, given)
     except DecodeError as fault:
@@ -68,7 +71,9 @@ def _settings(claim: Claim, given: CommandLine) -> Settings:
     if unknown := _unknown_gate(found):
         _refuse(claim, "failed to set feature gates from initial flags-based config", unknown)
     if found["logging.format"] not in (None, "text", "json"):
-        fault = f"logging.format: Invalid value: {klog.quote(found['logging.format'])}: Unsupported log format"
+        fault = (
+            f"logging.format: Invalid value: {klog.quote(found['logging.format'])}: Unsupported log format"
+        )
         _refuse(claim, "initialize logging", fault)
     if faults := validation.faults(found):
         _refuse_values(claim, faults)

@@ -10,10 +10,11 @@ import threading
 from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
 
+from cryptography import x509
+
 from lab.component import clock, klog
 from lab.component.api import ApiError, Client
 from lab.component.claim import Claim
-from cryptography import x509
 
 from .certificate_request import CLIENT_SIGNER, GROUP, Template, key_pem, new_key, usages
 from .csr_api import RequestFailed, post, wait
@@ -78,7 +79,12 @@ class CertificateManager:
         """Sleep until it is time to renew; False when there is nothing to ask for yet."""
         with self._changed:
             while (seconds := self._seconds_left()) > 0:
-                klog.info("certificate_manager.go:431", "Waiting for next certificate rotation", 2, sleep=f"{seconds}s")
+                klog.info(
+                    "certificate_manager.go:431",
+                    "Waiting for next certificate rotation",
+                    2,
+                    sleep=f"{seconds}s",
+                )
                 self._changed.wait(seconds)
             if self._template() is None:
                 self._changed.wait()
@@ -88,7 +94,7 @@ class CertificateManager:
         if self._replace_now:
             return 0
         pair, template = self._pair, self._template()
-        if pair is None or template and not satisfies(pair.leaf, template):
+        if pair is None or (template and not satisfies(pair.leaf, template)):
             return 0
         return (self._deadline(pair) - datetime.now(timezone.utc)).total_seconds()
 
@@ -103,7 +109,10 @@ class CertificateManager:
         while not self._attempt():
             base = BACKOFF[attempt] if attempt < len(BACKOFF) else LATER
             if attempt == len(BACKOFF):
-                self._complain("timed out waiting for the condition", "Reached backoff limit, still unable to rotate certs")
+                self._complain(
+                    "timed out waiting for the condition",
+                    "Reached backoff limit, still unable to rotate certs",
+                )
             clock.sleep(base if attempt >= len(BACKOFF) else clock.jittered(base, 0.1))
             attempt += 1
         self._replace_now = False
@@ -113,7 +122,10 @@ class CertificateManager:
         klog.info("certificate_manager.go:558", "Rotating certificates", 2)
         template = self._template()
         if template is None:
-            self._complain("unable to create a csr, no template available", "Unable to generate a certificate signing request")
+            self._complain(
+                "unable to create a csr, no template available",
+                "Unable to generate a certificate signing request",
+            )
             return False
         key, client = new_key(), self._client(self.current() is not None)
         asked = usages(self._claim, template.signer, key)

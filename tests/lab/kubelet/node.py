@@ -119,7 +119,12 @@ def conditions(faults: Sequence[str], earlier: Sequence[dict[str, Any]]) -> list
         {"type": kind, "status": "False", "reason": reason, "message": message}
         for kind, (reason, message) in _PRESSURES.items()
     ]
-    ready = {"type": "Ready", "status": "True", "reason": "KubeletReady", "message": "kubelet is posting ready status"}
+    ready = {
+        "type": "Ready",
+        "status": "True",
+        "reason": "KubeletReady",
+        "message": "kubelet is posting ready status",
+    }
     if faults:
         message = faults[0] if len(faults) == 1 else f"[{', '.join(faults)}]"
         ready |= {"status": "False", "reason": "KubeletNotReady", "message": message}

@@ -34,7 +34,11 @@ def ensure(directory: Path, host: str) -> tuple[Path, Path]:
         file.write(pem)
     certificate.write_bytes(_sign(private, host).public_bytes(serialization.Encoding.PEM))
     klog.info(
-        "server.go:1172", "Using self-signed cert", 4, TLSCertFile=str(certificate), TLSPrivateKeyFile=str(key)
+        "server.go:1172",
+        "Using self-signed cert",
+        4,
+        TLSCertFile=str(certificate),
+        TLSPrivateKeyFile=str(key),
     )
     return certificate, key
 

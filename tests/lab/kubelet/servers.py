@@ -54,7 +54,11 @@ def serve_health(settings: Settings) -> None:
 def serve_read_only(settings: Settings) -> None:
     """Serve /healthz and /pods without encryption on readOnlyPort, when it is not 0."""
     if settings["readOnlyPort"]:
-        _listen(lambda: http_server.serve(settings["address"], settings["readOnlyPort"], _responder(settings, False)))
+        _listen(
+            lambda: http_server.serve(
+                settings["address"], settings["readOnlyPort"], _responder(settings, False)
+            )
+        )
 
 
 def serve_tls(settings: Settings, certificate: Certificate) -> None:
@@ -83,7 +87,11 @@ def _listen(serve: Callable[[], None]) -> None:
     try:
         serve()
     except OSError as fault:
-        klog.error("server.go:237", f"listen tcp: bind: {(fault.strerror or str(fault)).lower()}", "Failed to listen and serve")
+        klog.error(
+            "server.go:237",
+            f"listen tcp: bind: {(fault.strerror or str(fault)).lower()}",
+            "Failed to listen and serve",
+        )
         klog.leave(1)
 
 
@@ -121,7 +129,8 @@ class _TlsServer(Server):
         peer = "{}:{}".format(*client_address[:2])
         if pem is None:
             klog.info(
-                "server.go:3631", f"http: TLS handshake error from {peer}: no serving certificate available for the kubelet"
+                "server.go:3631",
+                f"http: TLS handshake error from {peer}: no serving certificate available for the kubelet",
             )
             return
         try:

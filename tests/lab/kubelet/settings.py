@@ -147,7 +147,9 @@ def resolve(claim: Claim, flags: CommandLine) -> Settings:
     values["containerRuntimeEndpoint"] = _default_endpoint(claim)
     values |= {} if file else claim.facts["milestones"]["legacy_defaults"]
     given = _dropped_in(claim, flags, _from_file(claim, Path(file)) if file else {})
-    values |= {path: value for path, value in decode.flatten(given, claim).items() if _counts(claim, path, value)}
+    values |= {
+        path: value for path, value in decode.flatten(given, claim).items() if _counts(claim, path, value)
+    }
     set_by_flag = _by_field(claim, flags)
     if "featureGates" in set_by_flag:
         set_by_flag["featureGates"] = {**(values.get("featureGates") or {}), **set_by_flag["featureGates"]}
@@ -199,7 +201,9 @@ def _dropped_in(claim: Claim, flags: CommandLine, content: dict[str, Any]) -> di
         try:
             content = _merged(content, decode.document(path.read_text(), claim))
         except decode.DecodeError as fault:
-            raise decode.DecodeError(f"failed to load kubelet dropin file, path: {path}, error: {fault}") from None
+            raise decode.DecodeError(
+                f"failed to load kubelet dropin file, path: {path}, error: {fault}"
+            ) from None
     return content
 
 

@@ -33,18 +33,23 @@ class NodeStatus:
         name: the node's.
         client: to talk with.
         runtime: whose state decides whether the node is ready.
-        on_addresses: called whenever the addresses have been looked up.
+        on_addresses: called when the addresses are others than before.
     """
 
     def __init__(
-        self, settings: Settings, name: str, client: Client, runtime: Runtime, on_addresses: Callable[[], None]
+        self,
+        settings: Settings,
+        name: str,
+        client: Client,
+        runtime: Runtime,
+        on_addresses: Callable[[], None],
     ) -> None:
         self._settings, self.name, self._client, self._runtime = settings, name, client, runtime
         self._on_addresses = on_addresses
         self._wake = threading.Event()
         self._reported: dict[str, Any] | None = None
         self._reported_at = 0.0
-        #: The addresses that were last reported, from which the serving certificate is made.
+        #: The addresses that were last found, from which the serving certificate is made.
         self.addresses: list[dict[str, str]] = []
 
     def start(self) -> None:
@@ -91,7 +96,10 @@ class NodeStatus:
         except (ApiError, Unreachable) as fault:
             if not isinstance(fault, ApiError) or fault.reason != "AlreadyExists":
                 klog.error(
-                    "kubelet_node_status.go:107", fault, "Unable to register node with API server", node=self.name
+                    "kubelet_node_status.go:107",
+                    fault,
+                    "Unable to register node with API server",
+                    node=self.name,
                 )
                 return False
         klog.info("kubelet_node_status.go:128", "Node was previously registered", node=self.name)
@@ -121,7 +129,11 @@ class NodeStatus:
                 return
             except (ApiError, Unreachable) as fault:
                 klog.error("kubelet_node_status.go:597", fault, "Error updating node status, will retry")
-        klog.error("kubelet_node_status.go:584", "update node status exceeds retry count", "Unable to update node status")
+        klog.error(
+            "kubelet_node_status.go:584",
+            "update node status exceeds retry count",
+            "Unable to update node status",
+        )
 
     def _try_report(self) -> None:
         path = f"/api/v1/nodes/{self.name}"
@@ -147,10 +159,15 @@ class NodeStatus:
             "nodeInfo": nodes.info(self._settings, self._runtime.version),
         }
         try:
-            status["addresses"] = self.addresses = nodes.addresses(self._settings, self.name)
+            status["addresses"] = nodes.addresses(self._settings, self.name)
         except ValueError as fault:
-            klog.error("kubelet_node_status.go:698", fault, "Failed to set some node status fields", node=self.name)
-        self._on_addresses()
+            klog.error(
+                "kubelet_node_status.go:698", fault, "Failed to set some node status fields", node=self.name
+            )
+            return status
+        if status["addresses"] != self.addresses:
+            self.addresses = status["addresses"]
+            self._on_addresses()
         return status
 
 

@@ -53,7 +53,11 @@ class Store:
         """The current pair, None when there is none. Raises BadPair when its file holds something else."""
         self._recover()
         if self.current_path.exists():
-            klog.info("certificate_store.go:147", "Loading cert/key pair from a file", filePath=str(self.current_path))
+            klog.info(
+                "certificate_store.go:147",
+                "Loading cert/key pair from a file",
+                filePath=str(self.current_path),
+            )
             return load(self.current_path)
         legacy = (str(self.directory / f"{self.prefix}.{end}") for end in ("crt", "key"))
         for cert, key in ((self.cert_file, self.key_file), tuple(legacy)):

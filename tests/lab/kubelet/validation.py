@@ -215,7 +215,9 @@ def _choices(settings: Settings) -> Iterator[str]:
 
 
 def _reserved_cpus(settings: Settings) -> Iterator[str]:
-    if settings["reservedSystemCPUs"] and (settings["systemReservedCgroup"] or settings["kubeReservedCgroup"]):
+    if settings["reservedSystemCPUs"] and (
+        settings["systemReservedCgroup"] or settings["kubeReservedCgroup"]
+    ):
         yield (
             f"{_HEAD}can't use reservedSystemCPUs (--reserved-cpus) with systemReservedCgroup "
             "(--system-reserved-cgroup) or kubeReservedCgroup (--kube-reserved-cgroup)"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import copy
+import importlib.util
 import json
 import statistics
 import subprocess
@@ -12,6 +13,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import kubelet_csr_policy
 import pytest
 from kubelet_csr_policy import DEFAULT_POLICY, RULES, Rule, decide, explain
 from kubelet_csr_request import outline
@@ -19,6 +21,7 @@ from kubelet_csr_request import outline
 from unit.csr import corpus
 from unit.csr.samples import ALL, ATTESTED, RENEWAL, SERVING, TOKEN, sample
 
+UTILS = Path(kubelet_csr_policy.__file__).parent
 HONEST = {flow: sample("honest", f"approved_{flow}", flow) for flow in ALL}
 GROUNDS = {
     ATTESTED: "its minion attests the key",
@@ -137,6 +140,13 @@ def test_the_judge_needs_neither_salt_nor_a_path(formula: Path) -> None:
         [sys.executable, "-I", "-c", code], cwd=formula, capture_output=True, text=True, check=True
     )
     assert ran.stdout == "False\n"
+
+
+@pytest.mark.parametrize("path", sorted(UTILS.glob("kubelet_csr_*.py")), ids=lambda path: path.stem)
+def test_a_module_loads_as_salts_loader_loads_it(path: Path) -> None:
+    """By its path, and unknown to sys.modules: a dataclass with deferred annotations does not bear that."""
+    spec = importlib.util.spec_from_file_location("loaded.utils." + path.stem, path)
+    spec.loader.exec_module(importlib.util.module_from_spec(spec))
 
 
 def test_a_p256_request_is_judged_within_a_millisecond() -> None:

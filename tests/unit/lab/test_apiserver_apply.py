@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from lab.apiserver import apply as apply_module
 from lab.apiserver.apply import apply
 from lab.apiserver.status import ApiError
 
@@ -75,9 +76,19 @@ def test_force_takes_the_field():
     assert owners(found) == {"two": {"f:data": {"f:x": {}}}}
 
 
-def test_applying_the_same_again_is_no_change():
+def test_applying_the_same_again_later_is_no_change(monkeypatch):
     found = applied(applied(None, "one", {"data": {"x": "1"}}), "two", {"data": {"y": "2"}})
+    monkeypatch.setattr(apply_module, "now", lambda: "2099-01-01T00:00:00Z")
     assert applied(found, "one", {"data": {"x": "1"}}) == found
+
+
+def test_a_status_is_not_applied_with_the_object(cluster):
+    header = {"Content-Type": "application/apply-patch+yaml"}
+    body = {"spec": {"podCIDR": "10.0.0.0/24"}, "status": {"phase": "here"}}
+    query = {"fieldManager": "one"}
+    found = cluster.call("PATCH", "/api/v1/nodes/n1", body, headers=header, params=query).json()
+    assert "status" not in found
+    assert owners(found) == {"one": {"f:spec": {"f:podCIDR": {}}}}
 
 
 def test_items_of_a_keyed_list_belong_to_those_who_sent_them():

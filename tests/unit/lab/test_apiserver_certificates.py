@@ -193,6 +193,19 @@ def test_a_status_update_may_not_approve(cluster):
     )
 
 
+def test_a_certificate_is_given_once(cluster):
+    made = cluster.request_certificate(signerName="example.com/mine")
+    path = f"{CSRS}/{made['metadata']['name']}/status"
+    text = base64.b64encode(cluster.ca.certificate.read_bytes()).decode()
+    assert cluster.call("PUT", path, {**made, "status": {"certificate": "bm9uZQ=="}}).status_code == 422
+    given = cluster.call("PUT", path, {**made, "status": {"certificate": text}}).json()
+    assert given["status"] == {"certificate": text}
+    answer = cluster.call("PUT", path, {**given, "status": {}})
+    assert answer.json()["message"].endswith(
+        "status.certificate: Forbidden: updates may not modify existing certificate content"
+    )
+
+
 def test_an_approval_gets_its_times(cluster):
     made = cluster.request_certificate(signerName=SERVING)
     (condition,) = cluster.approve(made).json()["status"]["conditions"]

@@ -114,6 +114,13 @@ def test_a_watch_of_one_name_sees_that_name_only(cluster):
         assert watch.seen() == ("ADDED", "b")
 
 
+def test_a_watch_with_a_selector_sees_nothing_else(cluster):
+    with watching(cluster, "labelSelector=on%3Dyes") as watch:
+        cluster.config_map("a")
+        cluster.make(MAPS, {"metadata": {"name": "b", "labels": {"on": "yes"}}})
+        assert watch.seen() == ("ADDED", "b")
+
+
 def test_an_object_that_ceases_to_match_is_gone_for_the_watcher(cluster):
     def label(value: str) -> None:
         body = {"metadata": {"labels": {"on": value}}}

@@ -1,0 +1,83 @@
+"""Salt's loaders on the checkout; all that they write lies in a folder of the test's own. No daemon."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import salt.config
+import yaml
+from salt._logging import shutdown_temp_handler
+from saltfactories.utils.functional import Loaders
+from unit.nodes import pillar
+
+MINION = "Worker-1"
+
+
+@pytest.fixture(scope="session")
+def minion_opts(formula: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """Return the configuration of a masterless minion that serves itself the checkout."""
+    root = tmp_path_factory.mktemp("minion")
+    folders = {name: str(root / name) for name in ("cachedir", "pki_dir", "sock_dir", "config_dir", "pillar")}
+    for folder in folders.values():
+        Path(folder).mkdir()
+    pillar_root = folders.pop("pillar")
+    return salt.config.DEFAULT_MINION_OPTS.copy() | {
+        **folders,
+        "id": MINION,
+        "root_dir": str(root),
+        "conf_file": str(root / "config_dir" / "minion"),
+        "extension_modules": str(root / "cachedir" / "extmods"),
+        "log_file": str(root / "minion.log"),
+        "file_client": "local",
+        "file_roots": {"base": [str(formula)]},
+        "pillar_roots": {"base": [pillar_root]},
+        "module_dirs": [str(formula / "_modules")],
+        "states_dirs": [str(formula / "_states")],
+        "utils_dirs": [str(formula / "_utils")],
+    }
+
+
+@pytest.fixture(scope="session")
+def loaders(minion_opts: dict[str, Any]) -> Loaders:
+    """Return Salt's loaders of that minion."""
+    # What Salt holds back until its logging is configured would be printed after pytest's last line.
+    shutdown_temp_handler()
+    return Loaders(minion_opts)
+
+
+@pytest.fixture(autouse=True)
+def unchanged(loaders: Loaders):
+    """Leave nothing in Salt's caches for the next test."""
+    yield
+    loaders.reset_state()
+
+
+@pytest.fixture
+def modules(loaders: Loaders) -> Any:
+    """Return the execution modules."""
+    return loaders.modules
+
+
+@pytest.fixture
+def states(loaders: Loaders) -> Any:
+    """Return the state functions."""
+    return loaders.states
+
+
+@pytest.fixture
+def node(loaders: Loaders, tmp_path: Path) -> Callable[[Any], None]:
+    """Return a function that gives the minion another pillar than the smallest, which it has already."""
+    [pillar_root] = map(Path, loaders.opts["pillar_roots"]["base"])
+    (pillar_root / "top.sls").write_text(yaml.safe_dump({"base": {MINION: ["node"]}}))
+
+    def given(tree: Any) -> None:
+        (pillar_root / "node.sls").write_text(yaml.safe_dump({"kube_node": tree}))
+        loaders.refresh_pillar()
+        # The loader took the pillar when it was made.
+        loaders.modules.pack["__pillar__"] = loaders.opts["pillar"]
+
+    given(pillar({"paths": {"kubelet": str(tmp_path / "kubelet")}}))
+    return given

@@ -1,0 +1,152 @@
+"""The state tree compiles, in the right order, and a faulty pillar stops it in words."""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+from pathlib import Path
+from typing import Any
+
+import pytest
+from unit.nodes import TOKEN, pillar
+from unit.test_kube_node_files import NODE
+
+pytestmark = pytest.mark.usefixtures("node")
+needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root: the files belong to root")
+
+
+@pytest.fixture
+def chunks(modules) -> list[dict[str, Any]]:
+    """Return the run, one state after the other."""
+    return modules.state.show_low_sls("kube_node")
+
+
+def ids(chunks: list[dict[str, Any]]) -> list[str]:
+    return [chunk["__id__"] for chunk in chunks]
+
+
+def test_the_whole_tree_compiles(chunks):
+    assert len(chunks) > 15
+
+
+def test_the_preflight_comes_first_and_stops_all_else(chunks):
+    assert (chunks[0]["__id__"], chunks[0]["failhard"]) == ("preflight-passed", True)
+
+
+def test_every_id_reads_as_what_is_then_true(chunks):
+    assert [name for name in ids(chunks) if not re.fullmatch(r"[a-z0-9_.-]+", name)] == []
+
+
+def test_every_requisite_is_there(chunks):
+    known = {(chunk["state"], chunk["__id__"]) for chunk in chunks} | {
+        ("sls", chunk["__sls__"]) for chunk in chunks
+    }
+    # An SLS that only includes others stands for those.
+    known |= {("sls", parent) for _, sls in known for parent in parents(sls)}
+    wanted = {
+        requisite
+        for chunk in chunks
+        for kind in ("require", "watch", "onchanges")
+        for entry in chunk.get(kind, [])
+        for requisite in entry.items()
+    }
+    assert wanted - known == set()
+
+
+def parents(sls: str) -> list[str]:
+    parts = sls.split(".")
+    return [".".join(parts[:length]) for length in range(2, len(parts))]
+
+
+@pytest.mark.parametrize(
+    ("service", "watched"),
+    [
+        (
+            "kubelet",
+            {("kube_node", "kubelet-installed"), ("file", "cluster-ca"), ("sls", "kube_node.kubelet.config")},
+        ),
+        (
+            "kube-proxy",
+            {
+                ("kube_node", "kube-proxy-installed"),
+                ("file", "cluster-ca"),
+                ("sls", "kube_node.kube_proxy.config"),
+            },
+        ),
+        ("containerd", {("sls", "kube_node.runtime.containerd.config")}),
+    ],
+)
+def test_a_service_restarts_for_what_is_its_own(chunks, service: str, watched: set[tuple[str, str]]):
+    [chunk] = [chunk for chunk in chunks if chunk["state"] == "service" and chunk["name"] == service]
+    assert {requisite for entry in chunk["watch"] for requisite in entry.items()} == watched
+
+
+def test_the_token_is_in_no_state(chunks):
+    assert TOKEN not in str(chunks)
+
+
+@pytest.mark.parametrize("name", ["123", "1.5", "true", "null"])
+def test_a_nodes_name_stays_a_text(modules, node, name: str):
+    node(pillar({"node": {"name": name}}))
+    chunks = modules.state.show_low_sls("kube_node.kubelet.service")
+    assert [chunk["name"] for chunk in chunks if chunk["__id__"] == "kubelet-joined"] == [name]
+
+
+def test_a_faulty_pillar_stops_the_run_in_words(modules, node):
+    node(pillar({"versoin": 1, "certificates": {"bootstrap_token": TOKEN.upper()}}))
+    [error] = modules.state.show_sls("kube_node")
+    assert error.startswith(
+        "Rendering SLS 'base:kube_node' failed: Problem running salt function in Jinja template: "
+        "The kube_node pillar of Worker-1 cannot be used:\n"
+        "certificates.bootstrap_token: is not a bootstrap token, "
+        "write 6 and 16 characters a-z0-9 as in abcdef.0123456789abcdef\n"
+        "versoin: is not a known key, did you mean version?\n"
+    )
+
+
+def test_a_faulty_pillar_shows_no_traceback(modules, node):
+    node(pillar({"versoin": 1}))
+    [error] = modules.state.show_sls("kube_node")
+    assert "Traceback" not in error
+
+
+def test_a_pillar_given_on_the_command_line_counts(modules):
+    chunks = modules.state.show_low_sls(
+        "kube_node", pillar={"kube_node": pillar({"paths": {"bin": "/usr/bin"}})}
+    )
+    assert [chunk["name"] for chunk in chunks if chunk["__id__"] == "kubelet-installed"] == [
+        "/usr/bin/kubelet"
+    ]
+
+
+@pytest.fixture
+def certificates_below(node, tmp_path: Path) -> Path:
+    """Give the minion a pillar that puts all certificates below a folder of this test; return that."""
+    paths = {"kubernetes": f"{tmp_path}/kubernetes", "certificates": f"{tmp_path}/kubernetes/pki"}
+    node(pillar(NODE | {"paths": paths}))
+    return tmp_path / "kubernetes"
+
+
+@needs_root
+def test_the_bootstrap_kubeconfig_is_roots_alone(modules, certificates_below):
+    modules.state.apply("kube_node.certificates")
+    assert stat.S_IMODE((certificates_below / "bootstrap.kubeconfig").stat().st_mode) == 0o600
+
+
+@needs_root
+@pytest.mark.usefixtures("certificates_below")
+def test_a_second_run_changes_nothing(modules):
+    modules.state.apply("kube_node.certificates")
+    assert [(state.result, state.changes) for state in modules.state.apply("kube_node.certificates")] == [
+        (True, {}),
+        (True, {}),
+    ]
+
+
+@needs_root
+@pytest.mark.parametrize("test", [True, False])
+def test_a_new_token_is_not_shown(modules, certificates_below, test: bool):
+    modules.state.apply("kube_node.certificates")
+    (certificates_below / "bootstrap.kubeconfig").write_text("token: old\n")
+    assert TOKEN not in str([state.raw for state in modules.state.apply("kube_node.certificates", test=test)])

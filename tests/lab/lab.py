@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import re
 import shutil
+import socket
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -17,6 +18,10 @@ from lab.master import Master
 from lab.network import Network
 
 NAME = "[a-z0-9][a-z0-9-]{0,19}"
+
+
+class LabInUse(RuntimeError):
+    """Another process uses the lab of that name."""
 
 
 def quiet(_line: str) -> None:
@@ -42,6 +47,7 @@ class Lab:
     control_plane: ControlPlane | None = field(default=None, init=False)
     tokens: dict[str, str] = field(init=False)
     checksums: dict[str, str] = field(init=False)
+    _claim: socket.socket | None = field(default=None, init=False, repr=False)
 
     def __post_init__(self) -> None:
         if not re.fullmatch(NAME, self.name):
@@ -69,7 +75,11 @@ class Lab:
         """Starts everything side by side, and returns when the master has accepted every machine's key.
 
         The formula is then ready to be applied: manifests, tokens, binaries and pillar are in place.
+
+        Raises:
+            LabInUse: Another process uses the lab of that name.
         """
+        self.claim()
         down(self.name)
         image.ensure(self.say)
         self.network.up()
@@ -82,12 +92,32 @@ class Lab:
         cluster.write_pillar(self.master, self.pillars())
         self._accept_keys()
 
+    def claim(self) -> None:
+        """Makes this process the only one that uses the lab of that name, until `down` or its own end.
+
+        Raises:
+            LabInUse: Another process does.
+        """
+        if self._claim:
+            return
+        claimed = socket.socket(socket.AF_UNIX)
+        try:
+            claimed.bind(f"\0kube_node_lab/{self.name}")  # an abstract name, which goes when the process does
+        except OSError as error:
+            claimed.close()
+            raise LabInUse(f"another process uses the lab {self.name} at the moment") from error
+        self._claim = claimed
+
     def down(self) -> None:
         """Ends and removes everything of the lab."""
+        if self._claim is None:
+            return
         down(self.name)
         self.master.stop()
         if self.control_plane:
             self.control_plane.stop()
+        self._claim.close()
+        self._claim = None
 
     def pillars(self) -> dict[str, dict]:
         """The kube_node pillar of each machine, by minion id."""

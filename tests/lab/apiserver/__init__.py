@@ -42,8 +42,10 @@ def start(**settings: Any) -> Iterator[Running]:
     thread.start()
     try:
         port = asyncio.run_coroutine_threadsafe(server.start(), loop).result(30)
-        yield Running(f"https://{server.settings.bind_address}:{port}", port)
-        asyncio.run_coroutine_threadsafe(server.stop(), loop).result(30)
+        try:
+            yield Running(f"https://{server.settings.bind_address}:{port}", port)
+        finally:
+            asyncio.run_coroutine_threadsafe(server.stop(), loop).result(30)
     finally:
         loop.call_soon_threadsafe(loop.stop)
         thread.join(30)

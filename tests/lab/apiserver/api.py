@@ -12,10 +12,11 @@ from .authorization import Authorizer
 from .reads import Reader
 from .request import Attributes, is_true
 from .resources import Catalog, Resource
-from .status import ApiError, method_not_allowed
+from .status import ApiError, method_not_allowed, no_such_resource
 from .store import Entry, Store
 from .writes import APPLY, Write, Writer
 
+_TEXT = "text/plain; charset=utf-8"
 _HEALTH = ("/healthz", "/livez", "/readyz")
 
 
@@ -70,25 +71,33 @@ class Api:
         if not wanted.of_resource:
             return self._path(incoming)
         if wanted.resource in discovery.REVIEWS.get(wanted.group, ()) and wanted.verb == "create":
-            return encoded(
-                reviews.answer(wanted, incoming.document, self._authorizer),
-                201,
-            )
-        resource = self._catalog.find(wanted.group, wanted.resource)
-        if resource is None or wanted.version not in resource.versions:
-            return not_here()
-        if wanted.subresource and wanted.subresource not in resource.subresources:
+            return encoded(reviews.answer(wanted, incoming.document, self._authorizer), 201)
+        resource = self._resource(wanted)
+        if resource is None:
             return not_here()
         if wanted.verb in ("get", "list", "watch"):
             return self._read(wanted, resource, incoming)
         return self._write(wanted, resource, incoming)
+
+    def _resource(self, wanted: Attributes) -> Resource | None:
+        """Return the kind asked for, None when nothing is served below that group and version."""
+        resource = self._catalog.find(wanted.group, wanted.resource)
+        if resource is not None and wanted.version in resource.versions:
+            if not wanted.subresource or wanted.subresource in resource.subresources:
+                return resource
+        elif wanted.version not in self._catalog.groups().get(wanted.group, ()):
+            return None
+        raise no_such_resource()
 
     def _path(self, incoming: Incoming) -> Answer:
         path = incoming.path.rstrip("/")
         if incoming.method != "GET":
             return not_here()
         if path in _HEALTH:
-            return Answer(body=b"ok", content_type="text/plain")
+            return Answer(body=b"ok", content_type=_TEXT)
+        if path == "/openapi/v2":
+            # An empty protobuf document: kubectl then leaves the checking to the server.
+            return Answer(content_type="application/com.github.proto-openapi.spec.v2.v1.0+protobuf")
         if path == "/version":
             return encoded(discovery.version(self._version))
         found = discovery.document(path, incoming.headers.get("Accept", ""), self._catalog, self._minor)
@@ -102,12 +111,12 @@ class Api:
             return Answer(body=self._reader.get(wanted, resource, table))
         if wanted.verb == "list":
             return Answer(body=self._reader.list(wanted, resource, query, table))
-        self._reader.check_watch(query)
         return Answer(stream=self._reader.watch(wanted, resource, query, table))
 
     def _write(self, wanted: Attributes, resource: Resource, incoming: Incoming) -> Answer:
-        if wanted.verb == "create" and (wanted.name or resource.namespaced is not bool(wanted.namespace)):
-            raise method_not_allowed(resource, "create")
+        misplaced = wanted.name or resource.namespaced is not bool(wanted.namespace)
+        if misplaced if wanted.verb == "create" else wanted.verb in ("update", "patch") and not wanted.name:
+            raise method_not_allowed()
         write = _write(wanted, resource, incoming)
         if wanted.verb == "create":
             return self._object(write, self._writer.create(write), created=True)
@@ -120,18 +129,12 @@ class Api:
         metadata = entry.object["metadata"]
         if self._store.find(resource, write.key) is not None:
             return self._object(write, entry, created=False)
-        details = {
-            "name": wanted.name,
-            "group": resource.group,
-            "kind": resource.plural,
-            "uid": metadata["uid"],
-        }
-        return encoded(_success(details))
+        return encoded(_success(resource, name=wanted.name, uid=metadata["uid"]))
 
     def _delete_all(self, write: Write, incoming: Incoming) -> Answer:
         for key in self._reader.keys(write.wanted, write.resource, incoming.query):
             self._writer.delete(write.of(key))
-        return encoded(_success({"group": write.resource.group, "kind": write.resource.plural}))
+        return encoded(_success(write.resource))
 
     def _object(self, write: Write, entry: Entry, created: bool) -> Answer:
         return Answer(201 if created else 200, entry.typed(write.resource, write.wanted.version))
@@ -151,7 +154,7 @@ def refused(error: ApiError) -> Answer:
 
 def not_here() -> Answer:
     """Return upstream's answer for a path that no handler serves."""
-    return Answer(404, b"404 page not found\n", "text/plain; charset=utf-8")
+    return Answer(404, b"404 page not found\n", _TEXT)
 
 
 def _write(wanted: Attributes, resource: Resource, incoming: Incoming) -> Write:
@@ -163,6 +166,7 @@ def _write(wanted: Attributes, resource: Resource, incoming: Incoming) -> Write:
     return Write(wanted, resource, incoming.document, content_type, manager, force, dry_run)
 
 
-def _success(details: dict[str, Any]) -> dict[str, Any]:
+def _success(resource: Resource, **details: str) -> dict[str, Any]:
     status = {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success"}
-    return {**status, "details": details}
+    group = {"group": resource.group} if resource.group else {}
+    return {**status, "details": {**details, **group, "kind": resource.plural}}

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from collections.abc import Iterator
 from datetime import datetime, timezone
 from typing import Any
@@ -17,6 +18,7 @@ from .status import ApiError, bad_request
 
 _MAGIC = b"k8s\0"
 _PROTOBUF = "application/vnd.kubernetes.protobuf"
+_ACCEPTED = ("application/json", "application/yaml", _PROTOBUF)
 # number name type: s(tring), b(ytes), i(nteger), t(ime), or a message; * repeated, % a map of strings to it
 _MESSAGES = """
 Unknown: 1 typeMeta TypeMeta, 2 raw b
@@ -53,10 +55,13 @@ _FIELDS: dict[str, dict[int, tuple[str, str]]] = {
 def load(body: bytes, content_type: str) -> Any:
     """Return what a body says.
 
-    Raises ApiError 400 for one that cannot be read, 415 for protobuf of a kind that is not in the list above.
+    Raises ApiError 400 for one that cannot be read, 415 for another media type and for protobuf of a kind
+    that is not in the list above.
     """
     if content_type == _PROTOBUF:
         return _protobuf(body)
+    if not content_type.endswith(("json", "yaml")) and content_type:
+        raise unknown_format(*_ACCEPTED)
     try:
         return json.loads(body)
     except ValueError as fault:
@@ -66,6 +71,16 @@ def load(body: bytes, content_type: str) -> Any:
         return yaml.safe_load(body)
     except yaml.YAMLError as fault:
         raise bad_request(f"error decoding YAML: {fault}") from fault
+
+
+def base64_fault(value: str) -> str | None:
+    """Return what Go says of text that is not base64, None when it is."""
+    try:
+        base64.b64decode(value, validate=True)
+    except ValueError:
+        illegal = re.search(r"[^A-Za-z0-9+/]", value)
+        return f"illegal base64 data at input byte {illegal.start() if illegal else len(value)}"
+    return None
 
 
 def unknown_format(*accepted: str) -> ApiError:
@@ -81,7 +96,7 @@ def _protobuf(body: bytes) -> dict[str, Any]:
         envelope = _message("Unknown", body[len(_MAGIC) :])
         kind = envelope["typeMeta"]
         if kind["kind"] not in _FIELDS:
-            raise unknown_format("application/json", "application/yaml")
+            raise unknown_format(*_ACCEPTED[:2])
         return {**kind, **_message(kind["kind"], base64.b64decode(envelope["raw"]))}
     except (ValueError, KeyError, IndexError, UnicodeDecodeError) as fault:
         raise bad_request(f"provided data does not appear to be a protobuf message: {fault}") from fault

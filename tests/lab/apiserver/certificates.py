@@ -7,12 +7,12 @@ Sources: `pkg/registry/certificates/certificates/strategy.go`,
 from __future__ import annotations
 
 import base64
-import binascii
 from typing import Any
 
 from cryptography import x509
 
 from . import pkcs10
+from .bodies import base64_fault
 from .clock import now
 from .request import User
 from .status import FieldError, bad_request, duplicate, prohibited, required, unsupported, wrong
@@ -55,7 +55,7 @@ def decode(body: dict[str, Any], version: str, minor: int) -> dict[str, Any]:
     if minor < _SIGNER_NAME_SINCE:
         spec["signerName"] = None
     found = {"conditions": conditions, "certificate": certificate}
-    return {**body, "spec": _set(spec), "status": _set(found)}
+    return {"metadata": body["metadata"], "spec": _set(spec), "status": _set(found)}
 
 
 def on_create(new: dict[str, Any], user: User) -> dict[str, Any]:
@@ -86,6 +86,15 @@ def faults(new: dict[str, Any], version: str, minor: int) -> list[FieldError]:
         detail = "may not specify a duration less than 600 seconds (10 minutes)"
         found.append(wrong("spec.expirationSeconds", seconds, detail))
     return found
+
+
+def subject_refusal(spec: dict[str, Any]) -> str | None:
+    """Return why the admission plugin CertificateSubjectRestriction refuses a new request, or None."""
+    signer = spec.get("signerName")
+    if signer != pkcs10.API_CLIENT_SIGNER:
+        return None
+    masters = "system:masters" in pkcs10.organisations(pkcs10.parse(spec["request"]))
+    return f"use of {signer} signer with system:masters group is not allowed" if masters else None
 
 
 def update_faults(
@@ -136,12 +145,10 @@ def _bytes(value: Any, field: str) -> str | None:
         return None
     if not isinstance(value, str):
         raise _unmarshal("number", field, "[]uint8")
-    try:
-        return base64.b64encode(
-            base64.b64decode(value.translate({10: None, 13: None}), validate=True)
-        ).decode()
-    except binascii.Error as fault:
-        raise _cannot_be_handled(f"illegal base64 data in {field}: {fault}") from fault
+    text = value.translate({10: None, 13: None})
+    if fault := base64_fault(text):
+        raise _cannot_be_handled(fault)
+    return base64.b64encode(base64.b64decode(text)).decode()
 
 
 def _unmarshal(found: str, field: str, go_type: str) -> Exception:
@@ -174,7 +181,7 @@ def _request_faults(spec: dict[str, Any]) -> list[FieldError]:
     try:
         pkcs10.check_signature(pkcs10.parse(spec.get("request", "")))
     except ValueError as fault:
-        return [wrong("spec.request", spec.get("request"), str(fault))]
+        return [wrong("spec.request", spec.get("request", ""), str(fault))]
     return []
 
 

@@ -13,6 +13,8 @@ from .resources import Catalog, Resource
 AGGREGATED = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
 _AGGREGATED_SINCE = 30
 _VERBS = ["create", "delete", "deletecollection", "get", "list", "patch", "update", "watch"]
+#: What `kubectl get all` shows.
+_ALL = ("daemonsets", "deployments", "jobs", "pods", "replicasets", "services", "statefulsets")
 _SUBRESOURCE_VERBS = ["get", "patch", "update"]
 #: Kinds that are only ever posted, answered and forgotten.
 REVIEWS = {
@@ -27,20 +29,20 @@ REVIEWS = {
 def document(path: str, accept: str, catalog: Catalog, minor: int) -> tuple[dict[str, Any], str] | None:
     """Return the answer and its media type for a discovery path, None for a path that is none."""
     parts = [part for part in path.split("/") if part]
-    groups = _groups(catalog)
+    found_groups = groups(catalog)
     if parts[:1] == ["openapi"]:
-        found = _openapi(parts, groups)
+        found = _openapi(parts, found_groups)
     elif len(parts) == 1 and parts[0] in ("api", "apis"):
         if minor >= _AGGREGATED_SINCE and "as=APIGroupDiscoveryList" in accept and "v=v2;" in f"{accept};":
-            return _aggregated(groups, legacy=parts[0] == "api"), AGGREGATED
-        found = _legacy(groups, parts[0])
+            return _aggregated(found_groups, legacy=parts[0] == "api"), AGGREGATED
+        found = _legacy(found_groups, parts[0])
     elif parts[:1] == ["api"] and len(parts) == 2:
-        found = _resource_list("", parts[1], groups)
+        found = _resource_list("", parts[1], found_groups)
     elif parts[:1] == ["apis"] and len(parts) == 2:
-        group = _group(parts[1], groups)
+        group = _group(parts[1], found_groups)
         found = {"kind": "APIGroup", "apiVersion": "v1", **group} if group else None
     elif parts[:1] == ["apis"] and len(parts) == 3:
-        found = _resource_list(parts[1], parts[2], groups)
+        found = _resource_list(parts[1], parts[2], found_groups)
     else:
         return None
     return (found, "application/json") if found else None
@@ -65,7 +67,8 @@ def version(number: str) -> dict[str, str]:
 Groups = dict[str, dict[str, list[Resource]]]
 
 
-def _groups(catalog: Catalog) -> Groups:
+def groups(catalog: Catalog) -> Groups:
+    """Return what is served, by group and version."""
     reviews = {
         group: {"v1": [Resource(group, ("v1",), plural, kind) for plural, kind in kinds.items()]}
         for group, kinds in REVIEWS.items()
@@ -135,6 +138,7 @@ def _discovered(resource: Resource, version: str) -> dict[str, Any]:
         "singularResource": resource.kind.lower(),
         "verbs": _verbs(resource),
         "shortNames": list(resource.short_names),
+        "categories": ["all"] if resource.plural in _ALL else [],
         "subresources": [
             {"subresource": part, "responseKind": kind, "verbs": _SUBRESOURCE_VERBS}
             for part in resource.subresources

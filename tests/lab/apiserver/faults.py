@@ -21,9 +21,9 @@ import re
 import time
 from collections import deque
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from .request import Attributes
 from .status import ApiError, bad_request
@@ -105,17 +105,6 @@ class Logged:
     namespace: str
     name: str
     code: int | None = None
-    _audit: IO[str] | None = field(default=None, repr=False)
-
-    def end(self, code: int) -> None:
-        """Note the answer's code."""
-        self.code = code
-        if self._audit is not None:
-            self._audit.write(json.dumps(self.shown()) + "\n")
-            self._audit.flush()
-
-    def shown(self) -> dict[str, Any]:
-        return {name: value for name, value in vars(self).items() if name != "_audit"}
 
 
 class RequestLog:
@@ -132,15 +121,22 @@ class RequestLog:
     def begin(self, wanted: Attributes, method: str, target: str) -> Logged:
         """Note that something is asked for."""
         parts = (wanted.resource, wanted.subresource, wanted.namespace, wanted.name)
-        entry = Logged(time.time(), wanted.user.name, wanted.verb, method, target, *parts, _audit=self._audit)
+        entry = Logged(time.time(), wanted.user.name, wanted.verb, method, target, *parts)
         self._entries.append(entry)
         return entry
+
+    def end(self, entry: Logged, code: int) -> None:
+        """Note the answer's code."""
+        entry.code = code
+        if self._audit is not None:
+            self._audit.write(json.dumps(vars(entry)) + "\n")
+            self._audit.flush()
 
     def find(self, query: Mapping[str, str]) -> list[dict[str, Any]]:
         """Return the requests whose fields equal the query's; its `path` is a regular expression."""
         exact = {name: value for name, value in query.items() if name != "path"}
         return [
-            entry.shown()
+            vars(entry)
             for entry in self._entries
             if re.search(query.get("path", ""), entry.path)
             and all(str(getattr(entry, name, "")) == value for name, value in exact.items())

@@ -7,15 +7,15 @@ Sources: the strategies below `pkg/registry/`, apimachinery `pkg/util/validation
 from __future__ import annotations
 
 import base64
-import binascii
 import re
 from typing import Any
 
 from . import certificates
+from .bodies import base64_fault
 from .clock import now
 from .request import User
 from .resources import Resource
-from .status import FieldError, invalid, wrong
+from .status import FieldError, bad_request, forbidden, invalid, wrong
 
 _SUBDOMAIN = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*"
 _SUBDOMAIN_FAULT = (
@@ -24,6 +24,22 @@ _SUBDOMAIN_FAULT = (
     f"'{_SUBDOMAIN}')"
 )
 _CSR = "certificatesigningrequests"
+
+
+def decode(resource: Resource, new: dict[str, Any], version: str, minor: int) -> dict[str, Any]:
+    """Return a client's object as Go's decoder leaves it. Raises ApiError 400 for what cannot be decoded."""
+    if resource.plural == _CSR:
+        return certificates.decode(new, version, minor)
+    if resource.plural not in ("secrets", "configmaps"):
+        return new
+    kind = resource.kind
+    for value in (new.get("data") or {}).values():
+        if not isinstance(value, str):
+            fault = f"json: cannot unmarshal number into Go struct field {kind}.data of type string"
+        elif resource.plural == "configmaps" or not (fault := base64_fault(value)):
+            continue
+        raise bad_request(f'{kind} in version "{version}" cannot be handled as a {kind}: {fault}')
+    return new
 
 
 def on_create(resource: Resource, new: dict[str, Any], user: User) -> dict[str, Any]:
@@ -75,8 +91,10 @@ def validate(
             if old is None
             else certificates.update_faults(new, old, subresource, version)
         )
-    if resource.plural == "secrets":
-        found += _secret_faults(new, old)
+        if old is None and not found and (refusal := certificates.subject_refusal(new["spec"])):
+            raise forbidden(resource, name, refusal)
+    if resource.plural == "secrets" and old is not None and new["type"] != old["type"]:
+        found.append(wrong("type", new["type"], "field is immutable"))
     if found:
         raise invalid(resource.group, resource.kind, name, found)
 
@@ -96,18 +114,6 @@ def _secret(new: dict[str, Any]) -> dict[str, Any]:
     encoded = {key: base64.b64encode(text.encode()).decode() for key, text in texts.items()}
     kept = {name: value for name, value in new.items() if name != "stringData"}
     return {**kept, "data": {**(new.get("data") or {}), **encoded}} if encoded else kept
-
-
-def _secret_faults(new: dict[str, Any], old: dict[str, Any] | None) -> list[FieldError]:
-    found = []
-    for key, value in (new.get("data") or {}).items():
-        try:
-            base64.b64decode(value, validate=True)
-        except (binascii.Error, TypeError, ValueError):
-            found.append(wrong(f"data[{key}]", "<secret contents redacted>", "illegal base64 data"))
-    if old is not None and new["type"] != old["type"]:
-        found.append(wrong("type", new["type"], "field is immutable"))
-    return found
 
 
 def _namespace(new: dict[str, Any]) -> dict[str, Any]:

@@ -54,6 +54,9 @@ def authorize(store: Store, catalog: Catalog, wanted: Attributes, minor: int) ->
         return _own_lease(wanted)
     if kind in (("", "secrets"), ("", "configmaps")):
         return _no_secrets(wanted)
+    if kind == ("storage.k8s.io", "csinodes"):
+        own = wanted.verb == "create" or wanted.name == wanted.user.node
+        return None if own else "can only access CSINode with the same name as the requesting node"
     return None if not wanted.subresource and wanted.verb in _RULES.get(kind, ()) else ""
 
 

@@ -59,12 +59,16 @@ def common_name(request: str) -> str:
         return ""
 
 
+def organisations(parsed: x509.CertificateSigningRequest) -> list[str]:
+    """Return the subject's Os, the groups of a user."""
+    return [str(one.value) for one in parsed.subject.get_attributes_for_oid(NameOID.ORGANIZATION_NAME)]
+
+
 def kubelet_fault(parsed: x509.CertificateSigningRequest, usages: Collection[str], signer: str) -> str | None:
     """Return why a request is none that a kubelet signer signs, None when it is one."""
     purpose = "client auth" if signer == CLIENT_SIGNER else "server auth"
     names = alternative_names(parsed)
-    organisations = [one.value for one in parsed.subject.get_attributes_for_oid(NameOID.ORGANIZATION_NAME)]
-    if organisations != ["system:nodes"]:
+    if organisations(parsed) != ["system:nodes"]:
         return "subject organization is not system:nodes"
     if signer == SERVING_SIGNER and not (names["DNS"] or names["IP"]):
         return "DNS or IP subjectAltName is required"

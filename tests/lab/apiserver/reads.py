@@ -17,7 +17,7 @@ from . import selectors, tables
 from .request import Attributes, is_true
 from .resources import Resource
 from .status import ApiError, FieldError, bad_request, invalid, prohibited
-from .store import Entry, Key, Store, selection
+from .store import Entry, Key, Selects, Store, selection
 
 _WATCH_LIST_SINCE = 34  # WatchList, beta and on
 _BOOKMARK_EVERY = 60.0
@@ -71,16 +71,29 @@ class Reader:
         selects = _selects(wanted, resource, query)
         return [key for key, entry in self._store.entries(resource).items() if selects(key, entry)]
 
-    async def watch(
+    def watch(
         self, wanted: Attributes, resource: Resource, query: Mapping[str, str], table: str | None
     ) -> AsyncIterator[bytes]:
-        """Yield one JSON event after another until the client's timeout."""
-        loop = asyncio.get_running_loop()
+        """Return an iterator of JSON events that ends with the client's timeout. Raises ApiError 400 or 422."""
+        _check_watch(query, self._minor)
+        _number(query.get("resourceVersion", ""))
         timeout = _number(query.get("timeoutSeconds", "")) or 1800 * (1 + random.random())
+        selects = _selects(wanted, resource, query)
+        encode = _encoder(resource, wanted.version, table)
+        return self._events(wanted, resource, query, selects, encode, timeout)
+
+    async def _events(
+        self,
+        wanted: Attributes,
+        resource: Resource,
+        query: Mapping[str, str],
+        selects: Selects,
+        encode: Callable[[str, Entry], bytes],
+        timeout: float,
+    ) -> AsyncIterator[bytes]:
+        loop = asyncio.get_running_loop()
         deadline = loop.time() + timeout
         bookmarks = is_true(query.get("allowWatchBookmarks", ""))
-        encode = _encoder(resource, wanted.version, table)
-        selects = _selects(wanted, resource, query)
         queue = self._store.subscribe(resource, wanted.name or None)
         try:
             try:
@@ -96,7 +109,7 @@ class Reader:
                 try:
                     event = await asyncio.wait_for(queue.get(), min(left, _BOOKMARK_EVERY))
                 except asyncio.TimeoutError:
-                    if bookmarks:
+                    if bookmarks and loop.time() < deadline:
                         yield self._bookmark(resource, wanted.version, {})
                     continue
                 kind = event.seen_by(selects)
@@ -105,31 +118,8 @@ class Reader:
         finally:
             self._store.unsubscribe(resource, queue, wanted.name or None)
 
-    def check_watch(self, query: Mapping[str, str]) -> None:
-        """Raise ApiError 422 for options that do not go together or came with a later minor."""
-        faults: list[FieldError] = []
-        match = query.get("resourceVersionMatch")
-        if "sendInitialEvents" in query:
-            if match != "NotOlderThan":
-                text = "sendInitialEvents requires setting resourceVersionMatch to NotOlderThan"
-                faults.append(prohibited("resourceVersionMatch", text))
-            if self._minor < _WATCH_LIST_SINCE:
-                text = "sendInitialEvents is forbidden for watch unless the WatchList feature gate is enabled"
-                faults.append(prohibited("sendInitialEvents", text))
-        elif match:
-            text = "resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided"
-            faults.append(prohibited("resourceVersionMatch", text))
-        if faults:
-            raise invalid("meta.k8s.io", "ListOptions", "", faults)
-        _number(query.get("resourceVersion", ""))
-        _number(query.get("timeoutSeconds", ""))
-
     def _first_events(
-        self,
-        wanted: Attributes,
-        resource: Resource,
-        query: Mapping[str, str],
-        selects: Callable[[Key, Entry], bool],
+        self, wanted: Attributes, resource: Resource, query: Mapping[str, str], selects: Selects
     ) -> Iterable[tuple[str, Entry]]:
         version = _number(query.get("resourceVersion", ""))
         if version and not is_true(query.get("sendInitialEvents", "")):
@@ -155,9 +145,7 @@ class Reader:
         raise ApiError(504, "Timeout", message, causes=[cause], retryAfterSeconds=1)
 
 
-def _selects(
-    wanted: Attributes, resource: Resource, query: Mapping[str, str]
-) -> Callable[[Key, Entry], bool]:
+def _selects(wanted: Attributes, resource: Resource, query: Mapping[str, str]) -> Selects:
     by_field, _ = selectors.fields(query.get("fieldSelector", ""), resource)
     if wanted.name and by_field is None:
         by_field, _ = selectors.fields(f"metadata.name={wanted.name}", resource)
@@ -203,6 +191,23 @@ def _check_list(query: Mapping[str, str]) -> None:
         raise invalid("meta.k8s.io", "ListOptions", "", faults)
 
 
+def _check_watch(query: Mapping[str, str], minor: int) -> None:
+    faults: list[FieldError] = []
+    match = query.get("resourceVersionMatch")
+    if "sendInitialEvents" in query:
+        if match != "NotOlderThan":
+            text = "sendInitialEvents requires setting resourceVersionMatch to NotOlderThan"
+            faults.append(prohibited("resourceVersionMatch", text))
+        if minor < _WATCH_LIST_SINCE:
+            text = "sendInitialEvents is forbidden for watch unless the WatchList feature gate is enabled"
+            faults.append(prohibited("sendInitialEvents", text))
+    elif match:
+        text = "resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided"
+        faults.append(prohibited("resourceVersionMatch", text))
+    if faults:
+        raise invalid("meta.k8s.io", "ListOptions", "", faults)
+
+
 def _continue(version: int, key: Key) -> str:
     token = {"v": "meta.k8s.io/v1", "rv": version, "start": "/".join(key) + "\0"}
     return base64.urlsafe_b64encode(_dump(token)).decode().rstrip("=")
@@ -214,15 +219,14 @@ def _read_continue(text: str) -> tuple[int, Key]:
         namespace, _, name = token["start"].removesuffix("\0").partition("/")
         return int(token["rv"]), (namespace, name)
     except (ValueError, KeyError, TypeError) as fault:
-        raise bad_request(f"continue key is not valid: {fault}") from fault
+        raise bad_request(f"invalid continue token: continue key is not valid: {fault}") from fault
 
 
 def _number(text: str) -> int:
     try:
         return int(text or 0)
     except ValueError as fault:
-        parsing = f'strconv.ParseUint: parsing "{text}": invalid syntax'
-        raise bad_request(f"Invalid value: {json.dumps(text)}: {parsing}") from fault
+        raise bad_request(f'strconv.ParseInt: parsing "{text}": invalid syntax') from fault
 
 
 def _dump(value: Any) -> bytes:

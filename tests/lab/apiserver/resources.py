@@ -44,6 +44,7 @@ _VERSIONS = {
     "certificates.k8s.io": {"v1": (19, 99), "v1beta1": (0, 21)},
     "coordination.k8s.io": {"v1": (14, 99), "v1beta1": (12, 21)},
     "discovery.k8s.io": {"v1": (21, 99), "v1beta1": (17, 24)},
+    "events.k8s.io": {"v1": (19, 99)},
     "node.k8s.io": {"v1": (20, 99)},
     "policy": {"v1": (21, 99)},
     "scheduling.k8s.io": {"v1": (14, 99)},
@@ -90,6 +91,8 @@ certificates.k8s.io        certificatesigningrequests  CertificateSigningRequest
 coordination.k8s.io        leases                      Lease                      n  -         -
 discovery.k8s.io           endpointslices              EndpointSlice              n  -         -
 networking.k8s.io          networkpolicies             NetworkPolicy              n  netpol    -
+events.k8s.io              events                      Event                      n  ev        -
+networking.k8s.io          servicecidrs                ServiceCIDR                -  -         status
 node.k8s.io                runtimeclasses              RuntimeClass               -  -         -
 policy                     poddisruptionbudgets        PodDisruptionBudget        n  pdb       status
 rbac.authorization.k8s.io  clusterrolebindings         ClusterRoleBinding         -  -         -

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from .authorization import Authorizer
+from .clock import now
 from .request import Attributes, User
 
 
@@ -13,7 +14,8 @@ def answer(wanted: Attributes, body: dict[str, Any], authorizer: Authorizer) -> 
     user = wanted.user
     if wanted.resource == "selfsubjectreviews":
         info = {"username": user.name, "uid": user.uid, "groups": list(user.groups), "extra": user.extra}
-        return {**body, "status": {"userInfo": info}}
+        known = {name: value for name, value in info.items() if value}
+        return {**body, "metadata": {"creationTimestamp": now()}, "status": {"userInfo": known}}
     spec = body.get("spec") or {}
     if wanted.resource == "subjectaccessreviews":
         user = User(spec.get("user", ""), tuple(spec.get("groups") or ()), spec.get("uid", ""))

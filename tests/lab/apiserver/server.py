@@ -70,10 +70,11 @@ class Server:
     async def stop(self) -> None:
         """Stop listening and drop every connection."""
         self._listener.close()
-        for task in self._tasks:
-            task.cancel()
         self._drop_connections()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        others = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in others:
+            task.cancel()
+        await asyncio.gather(*others, return_exceptions=True)
         self._log.close()
 
     async def _listen(self) -> None:
@@ -94,7 +95,7 @@ class Server:
             wanted = request.attributes(user, came.method, came.path, came.query, self._catalog)
         except ApiError as error:
             nobody = Attributes(User("", ()), came.method.lower(), came.path)
-            self._log.begin(nobody, came.method, came.path_qs).end(error.code)
+            self._log.end(self._log.begin(nobody, came.method, came.path_qs), error.code)
             return _response(refused(error))
         if came.path.startswith("/lab/"):
             return _response(await self._lab(came, user))
@@ -110,7 +111,7 @@ class Server:
             answer = await self._answer(came, wanted)
         if any(fault.action == "drop-after" for fault in struck):
             return _dropped(came)
-        entry.end(answer.code)
+        self._log.end(entry, answer.code)
         if answer.stream is not None:
             return await _stream(came, answer)
         return _response(answer)

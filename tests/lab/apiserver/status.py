@@ -12,6 +12,8 @@ from typing import Any
 
 from .resources import Resource
 
+_ALWAYS_DETAILED = (403, 404, 405)
+
 
 class ApiError(Exception):
     """An answer that is not success: an HTTP code and the Status object to send."""
@@ -19,18 +21,10 @@ class ApiError(Exception):
     def __init__(self, code: int, reason: str, message: str, **details: Any) -> None:
         super().__init__(message)
         self.code = code
-        self.body = {
-            "kind": "Status",
-            "apiVersion": "v1",
-            "metadata": {},
-            "status": "Failure",
-            "message": message,
-            "reason": reason,
-            "details": details,
-            "code": code,
-        }
-        if not details:
-            del self.body["details"]
+        status = {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure"}
+        said = {name: value for name, value in details.items() if value != ""}
+        more = {"details": said} if details or code in _ALWAYS_DETAILED else {}
+        self.body = {**status, "message": message, "reason": reason, **more, "code": code}
 
 
 @dataclass(frozen=True)
@@ -114,9 +108,13 @@ def expired(message: str) -> ApiError:
     return ApiError(410, "Expired", message)
 
 
-def method_not_allowed(resource: Resource, action: str) -> ApiError:
-    message = f'{action} is not supported on resources of kind "{resource.qualified}"'
-    return ApiError(405, "MethodNotAllowed", message, group=resource.group, kind=resource.plural)
+def method_not_allowed() -> ApiError:
+    text = "the server does not allow this method on the requested resource"
+    return ApiError(405, "MethodNotAllowed", text)
+
+
+def no_such_resource() -> ApiError:
+    return ApiError(404, "NotFound", "the server could not find the requested resource")
 
 
 def _named(resource: Resource, name: str) -> dict[str, str]:

@@ -45,6 +45,9 @@ class Entry:
         return head.encode() + self.json[1:]
 
 
+Selects = Callable[[Key, Entry], bool]
+
+
 @dataclass(frozen=True)
 class Event:
     """One change: what the object was and what it became (for a deletion: its last state)."""
@@ -55,7 +58,7 @@ class Event:
     entry: Entry
     before: Entry | None
 
-    def seen_by(self, selects: Callable[[Key, Entry], bool]) -> str | None:
+    def seen_by(self, selects: Selects) -> str | None:
         """The event's type for a watcher that selects some objects, None when it concerns none of them."""
         was = self.before is not None and selects(self.key, self.before)
         now = self.type != "DELETED" and selects(self.key, self.entry)
@@ -202,7 +205,7 @@ def _watching(shelf: _Shelf, name: str) -> Iterator[asyncio.Queue[Event]]:
     yield from shelf.watchers.get(name, ())
 
 
-def selection(namespace: str, *matches: Match | None) -> Callable[[Key, Entry], bool]:
+def selection(namespace: str, *matches: Match | None) -> Selects:
     """Return the predicate for one namespace ("" for all) and any number of selectors."""
     wanted = [match for match in matches if match is not None]
 

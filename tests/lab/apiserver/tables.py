@@ -130,6 +130,14 @@ def _binding(binding: dict[str, Any]) -> list[Any]:
     return [f"{role['kind']}/{role['name']}", _age(binding), *(", ".join(names) for names in named.values())]
 
 
+def _service(service: dict[str, Any]) -> list[Any]:
+    spec = service.get("spec", {})
+    ports = ",".join(f"{one['port']}/{one.get('protocol', 'TCP')}" for one in spec.get("ports") or ())
+    selector = ",".join(f"{key}={value}" for key, value in sorted((spec.get("selector") or {}).items()))
+    address = spec.get("clusterIP") or _NONE
+    return [spec.get("type", "ClusterIP"), address, _NONE, ports or _NONE, _age(service), selector or _NONE]
+
+
 def _namespace(namespace: dict[str, Any]) -> list[Any]:
     return [namespace["status"]["phase"], _age(namespace)]
 
@@ -157,6 +165,7 @@ _PRINTERS: dict[str, tuple[str, str, _Row]] = {
     ),
     "certificatesigningrequests": ("Age,SignerName,Requestor,RequestedDuration,Condition", "", _csr),
     "pods": ("Ready,Status,Restarts,Age", "IP,Node,Nominated Node,Readiness Gates", _pod),
+    "services": ("Type,Cluster-IP,External-IP,Port(s),Age", "Selector", _service),
     "namespaces": ("Status,Age", "", _namespace),
     "secrets": ("Type,Data,Age", "", _secret),
     "configmaps": ("Data,Age", "", _config_map),

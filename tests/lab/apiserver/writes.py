@@ -10,12 +10,12 @@ import secrets
 from dataclasses import dataclass, replace
 from typing import Any
 
-from . import apply, bodies, certificates, kinds, nodes, patch
+from . import apply, bodies, kinds, nodes, patch
 from .authorization import Authorizer
 from .clock import now
 from .request import Attributes
 from .resources import Catalog, Resource
-from .status import bad_request, conflict, forbidden, invalid, not_found, required, wrong
+from .status import ApiError, bad_request, conflict, forbidden, invalid, not_found, required, wrong
 from .store import Entry, Key, Store, stamped
 
 _ALPHABET = "bcdfghjklmnpqrstvwxz2456789"
@@ -89,21 +89,14 @@ class Writer:
         elif write.content_type == _STRATEGIC and not write.resource.custom:
             new = patch.strategic(old.object, change)
         else:
-            raise bodies.unknown_format(_JSON_PATCH, _MERGE_PATCH, APPLY)
+            raise _unknown_patch(write.resource)
         return self._replace(write, self._decode(write, new), old), False
 
     def delete(self, write: Write) -> Entry:
         """Delete an object, or mark it when finalizers are to run first. Raises ApiError."""
         entry = self._store.get(write.resource, write.key)
         name, metadata = write.wanted.name, entry.object["metadata"]
-        wanted = (write.document or {}).get("preconditions") or {}
-        for field, label in (("uid", "UID"), ("resourceVersion", "ResourceVersion")):
-            if wanted.get(field, metadata[field]) != metadata[field]:
-                detail = (
-                    f"Precondition failed: {label} in precondition: {wanted[field]}, "
-                    f"{label} in object meta: {metadata[field]}"
-                )
-                raise conflict(write.resource, name, detail)
+        _check_preconditions(write, metadata)
         if write.resource.plural == "namespaces" and name in _PERMANENT:
             raise forbidden(write.resource, name, "this namespace may not be deleted")
         if write.dry_run:
@@ -176,22 +169,21 @@ class Writer:
             raise bad_request("the object provided is unrecognized (must be of type Object)")
         api_version, kind = body.get("apiVersion"), body.get("kind")
         expected = resource.api_version(wanted.version)
+        if kind not in (None, resource.kind):
+            handled = f"cannot be handled as a {resource.kind}: unknown conversion"
+            raise bad_request(f'{kind} in version "{api_version}" {handled}')
         if api_version not in (None, expected):
             raise bad_request(
                 f"the API version in the data ({api_version}) "
                 f"does not match the expected API version ({expected})"
             )
-        if kind not in (None, resource.kind):
-            raise bad_request(f"{kind} in version {wanted.version!r} cannot be handled as a {resource.kind}")
         metadata = _typed_metadata(body.get("metadata") or {}, resource)
         _same("name", metadata.get("name"), wanted.name)
         _same("namespace", metadata.get("namespace"), write.key[0])
         new = {name: value for name, value in body.items() if name not in ("kind", "apiVersion")}
         filled = {"name": wanted.name or metadata.get("name"), "namespace": write.key[0]}
         new["metadata"] = {**metadata, **{name: value for name, value in filled.items() if value}}
-        if resource.plural == "certificatesigningrequests":
-            return certificates.decode(new, wanted.version, self._minor)
-        return new
+        return kinds.decode(resource, new, wanted.version, self._minor)
 
     def _system_metadata(self, write: Write, new: dict[str, Any]) -> dict[str, Any]:
         metadata = {k: v for k, v in new["metadata"].items() if k not in ("resourceVersion", "selfLink")}
@@ -248,6 +240,18 @@ class Writer:
                     self._store.delete(resource, key)
 
 
+def _check_preconditions(write: Write, stored: dict[str, Any]) -> None:
+    wanted = (write.document or {}).get("preconditions") or {}
+    said = {"uid": ("UID", "deleted and then recreated"), "resourceVersion": ("ResourceVersion", "modified")}
+    for field, (label, happened) in said.items():
+        if wanted.get(field, stored[field]) != stored[field]:
+            detail = (
+                f"the {label} in the precondition ({wanted[field]}) does not match the {label} in record "
+                f"({stored[field]}). The object might have been {happened}"
+            )
+            raise conflict(replace(write.resource, plural=write.resource.kind), write.wanted.name, detail)
+
+
 def _typed_metadata(metadata: Any, resource: Resource) -> dict[str, Any]:
     """Return metadata of the right types. Raises ApiError 400."""
     typed = isinstance(metadata, dict) and all(
@@ -268,3 +272,9 @@ def _same(what: str, found: Any, expected: str) -> None:
     if what == "name":
         raise bad_request(f"the name of the object ({found}) does not match the name on the URL ({expected})")
     raise bad_request("the namespace of the provided object does not match the namespace sent on the request")
+
+
+def _unknown_patch(resource: Resource) -> ApiError:
+    if resource.custom:
+        return bodies.unknown_format(_JSON_PATCH, _MERGE_PATCH, APPLY)
+    return ApiError(415, "UnsupportedMediaType", "415: Unsupported Media Type")

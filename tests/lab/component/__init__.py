@@ -1,1 +1,1 @@
-"""What the kubelet and kube-proxy doubles have in common, as k8s.io/component-base and client-go are in theirs."""
+"""What the kubelet and kube-proxy doubles have in common: their component-base and client-go."""

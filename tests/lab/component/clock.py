@@ -1,4 +1,4 @@
-"""The double's own time. Every constant of the real component passes through here, so that tests can be short."""
+"""The double's own time: every constant of the real component passes through it, and tests shorten it."""
 
 from __future__ import annotations
 

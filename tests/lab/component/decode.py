@@ -66,8 +66,9 @@ def _check_kind(value: Any, text: str, claim: Claim) -> None:
     if not isinstance(value, dict | None):
         found = _JSON_NAMES[type(value)]
         raise DecodeError(
-            f"couldn't get version/kind; json parse error: json: cannot unmarshal {found} into Go value of type "
-            r'struct { APIVersion string "json:\"apiVersion,omitempty\""; Kind string "json:\"kind,omitempty\"" }'
+            f"couldn't get version/kind; json parse error: json: cannot unmarshal {found} into Go value of "
+            r'type struct { APIVersion string "json:\"apiVersion,omitempty\""; '
+            r'Kind string "json:\"kind,omitempty\"" }'
         )
     head = value or {}
     for key, shown in (("kind", "Kind"), ("apiVersion", "apiVersion")):

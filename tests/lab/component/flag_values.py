@@ -18,7 +18,7 @@ _EFFECTS = ("NoSchedule", "PreferNoSchedule", "NoExecute")
 
 
 def parse(kind: str, text: str) -> Any:
-    """The Python value of a flag of type ``kind``. Raises ValueError with the reason as the real type words it."""
+    """The Python value of a flag of type ``kind``. Raises ValueError with the real type's reason."""
     return _PARSERS.get(kind, str)(text)
 
 
@@ -133,7 +133,8 @@ def _memory(text: str) -> list[dict[str, Any]]:
         node, colon, limits = entry.partition(":")
         if not colon:
             raise ValueError(
-                f"the reserved memory has incorrect format, expected numaNodeID:type=quantity[,type=quantity...], got {entry}"
+                "the reserved memory has incorrect format, expected "
+                f"numaNodeID:type=quantity[,type=quantity...], got {entry}"
             )
         result.append({"numaNode": parse_int(node), "limits": _map(limits)})
     return result

@@ -70,7 +70,7 @@ def is_object_list(field: Field) -> bool:
 
 
 def struct_of(path: str, claim: Claim | None = None) -> str:
-    """The Go struct of the object at ``path``, empty for the whole; with its package when ``claim`` says whose."""
+    """The Go struct of the object at ``path``, empty for the whole; with a package if ``claim`` is given."""
     name = _STRUCTS.get(path, path)
     if claim is None:
         return name

@@ -1,4 +1,4 @@
-"""Text as Go reads it: numbers, booleans, durations and Kubernetes quantities, with Go's own error messages."""
+"""Text as Go reads it: numbers, booleans, durations and Kubernetes quantities, with Go's error messages."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def duration_text(nanoseconds: int) -> str:
 
 
 def parse_quantity(text: str) -> Decimal:
-    """A resource quantity such as ``200m`` or ``1Gi``. Raises ValueError with resource.ParseQuantity's message."""
+    """A resource quantity such as ``200m`` or ``1Gi``. Raises ValueError with ParseQuantity's message."""
     found = _QUANTITY.fullmatch(text)
     if not found:
         raise ValueError(_BAD_QUANTITY)

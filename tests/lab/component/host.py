@@ -72,8 +72,8 @@ def memory_bytes() -> int:
 def node_address(name: str, node_ip: str) -> str:
     """The address by which a node is known.
 
-    ``node_ip``, else the name if it is an address, else the first of the name's own addresses in DNS, else that
-    of the default route's interface.
+    ``node_ip``, else the name if it is an address, else the first of the name's addresses in DNS that is this
+    machine's, else that of the default route's interface.
 
     Source: pkg/kubelet/nodestatus/setters.go, NodeAddress.
 

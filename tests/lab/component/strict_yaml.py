@@ -33,13 +33,20 @@ def load(text: str) -> Document:
     try:
         node = next(iter(yaml.compose_all(text, loader)), None)
     except yaml.MarkedYAMLError as fault:
-        mark = fault.problem_mark or fault.context_mark
-        raise NotYaml(f"yaml: line {mark.line + 1 if mark else 1}: {fault.problem}") from None
+        raise NotYaml(f"yaml: {_place(fault)}{fault.problem}") from None
     except yaml.YAMLError as fault:
         raise NotYaml(f"yaml: {fault}") from None
     document = Document(None)
     document.value = None if node is None else _value(node, document.duplicates)
     return document
+
+
+def _place(fault: yaml.MarkedYAMLError) -> str:
+    """Where a fault is, in go-yaml's way: its line, counted from 1 for scanners alone."""
+    marks = (mark.line for mark in (fault.problem_mark, fault.context_mark) if mark and mark.line)
+    line = next(marks, 0)
+    number = line + 1 if line and isinstance(fault, yaml.scanner.ScannerError) else line
+    return f"line {number}: " if number else ""
 
 
 def _value(node: yaml.Node, duplicates: list[str]) -> Any:

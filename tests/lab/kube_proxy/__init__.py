@@ -1,1 +1,1 @@
-"""A kube-proxy that is strict about its flags and files and follows its node and services, but moves no packet."""
+"""A kube-proxy that is strict about its flags and file, follows node and services, and moves no packet."""

@@ -117,7 +117,7 @@ def _misused(claim: Claim, fault: str) -> NoReturn:
 
 
 def _fail(claim: Claim, fault: str, status: int = 255) -> NoReturn:
-    """End the process as a command of this minor does that has failed: up to 1.22 by klog.Fatal, else exit 1."""
+    """End the process as a failed command of this minor does: up to 1.22 by klog.Fatal, else exit 1."""
     if claim.since("1.23"):
         klog.error("run.go:72", fault, "command failed")
         klog.leave(1)

@@ -53,14 +53,14 @@ class Proxy:
             words = ("Can't", "loopback") if claim.since("1.29") else ("can't", "127.0.0.1")
             klog.info(
                 "server.go:667",
-                f"{words[0]} determine this node's IP, assuming {words[1]}; if this is incorrect, please set the "
-                "--bind-address flag",
+                f"{words[0]} determine this node's IP, assuming {words[1]}; if this is incorrect, please set "
+                "the --bind-address flag",
             )
         klog.info("server_linux.go:132", f"Using {self._settings.mode} Proxier")
         self._serve()
         klog.info("server.go:544", "Version info", version=f"v{claim.version}")
         for kind, path in self._kinds.items():
-            self._follow(kind, path, lambda kind, _: None)
+            self._follow(kind, path, _ignore)
 
     def _find_node(self) -> None:
         claim = self._settings.claim
@@ -177,7 +177,7 @@ class Proxy:
 
 
 def _config(settings: Settings) -> ClientConfig:
-    """How the API server is reached. Raises KubeconfigError; there is no cluster that this one could be in."""
+    """How the API server is reached. Raises KubeconfigError."""
     path, server = settings["clientConnection.kubeconfig"], settings.flags.text("master")
     if path:
         return kubeconfig.load(path, server)
@@ -188,8 +188,13 @@ def _config(settings: Settings) -> ClientConfig:
         "Neither kubeconfig file nor master URL was specified, falling back to in-cluster config",
     )
     raise KubeconfigError(
-        "unable to load in-cluster configuration, KUBERNETES_SERVICE_HOST and KUBERNETES_SERVICE_PORT must be defined"
+        "unable to load in-cluster configuration, KUBERNETES_SERVICE_HOST and KUBERNETES_SERVICE_PORT must "
+        "be defined"
     )
+
+
+def _ignore(_kind: str, _item: dict[str, Any]) -> None:
+    """Services and endpoints are followed, but nothing is made of them."""
 
 
 def _kinds(settings: Settings) -> dict[str, str]:

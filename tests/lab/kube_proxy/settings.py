@@ -89,7 +89,7 @@ def _decoded(path: Path, claim: Claim) -> dict[str, Any]:
 
 
 def _addresses(flags: CommandLine | None, values: dict[str, Any]) -> dict[str, str]:
-    """Where health and metrics are served: an address without a port gets the port flag's or the default one."""
+    """Where health and metrics are served: an address without a port gets the port flag's or the default."""
     result = {}
     for path, (flag, port) in _PORTS.items():
         port = flags.values.get(flag, port) if flags else port

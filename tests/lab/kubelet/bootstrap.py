@@ -86,8 +86,8 @@ def load_client_cert(settings: Settings, node: str, user_agent: str) -> None:
 
 
 def still_valid(path: str) -> bool:
-    """Whether a kubeconfig is there and none of its client certificates has expired: isClientConfigStillValid."""
-    if not os.path.exists(path):
+    """Whether a kubeconfig is there with no expired client certificate: isClientConfigStillValid."""
+    if not Path(path).exists():
         return False
     try:
         config = kubeconfig.load(path)
@@ -120,7 +120,8 @@ def _with_temporary_key(settings: Settings, client: Client, node: str, path: str
     if key is None:
         klog.info(
             f"{_SOURCE}:146",
-            "No valid private key and/or certificate found, reusing existing private key or creating a new one",
+            "No valid private key and/or certificate found, reusing existing private key or creating a new "
+            "one",
             2,
         )
         key = _key_file(temporary)
@@ -132,7 +133,7 @@ def _with_temporary_key(settings: Settings, client: Client, node: str, path: str
 
 
 def _with_plain_files(settings: Settings, client: Client, node: str, path: str) -> None:
-    """1.9 and 1.10: kubelet-client.key and kubelet-client.crt; a key made for a request that fails goes again."""
+    """1.9 and 1.10: kubelet-client.key and kubelet-client.crt; a key made for a failed request goes again."""
     folder = Path(settings.cert_dir)
     key_path, cert_path = folder / "kubelet-client.key", folder / "kubelet-client.crt"
     made = not key_path.exists()

@@ -1,7 +1,7 @@
 """Certificate requests as a kubelet forms and names them.
 
-Sources: pkg/kubelet/certificate/bootstrap/bootstrap.go and client-go util/certificate/certificate_manager.go of
-1.9 to 1.36.
+Sources: pkg/kubelet/certificate/bootstrap/bootstrap.go and client-go util/certificate/certificate_manager.go
+of 1.9 to 1.36.
 """
 
 from __future__ import annotations

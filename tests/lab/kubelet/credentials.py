@@ -86,7 +86,8 @@ def _watch(manager: CertificateManager) -> None:
             last = pair
             klog.info(
                 "transport.go:143",
-                "Certificate rotation detected, shutting down client connections to start using new credentials",
+                "Certificate rotation detected, shutting down client connections to start using new "
+                "credentials",
             )
 
 
@@ -102,6 +103,6 @@ def _give_up(server_healthy: bool) -> None:
     klog.error(
         "transport.go:118",
         None,
-        "No valid client certificate is found but the server is not responsive. A restart may be necessary to "
-        "retrieve new initial credentials.",
+        "No valid client certificate is found but the server is not responsive. A restart may be necessary "
+        "to retrieve new initial credentials.",
     )

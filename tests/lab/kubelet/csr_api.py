@@ -1,4 +1,4 @@
-"""Certificate requests at the API server: posted, taken over when they are there already, waited for by a watch.
+"""Certificate requests at the API server: posted or taken over, and waited for by a watch.
 
 Source: client-go util/certificate/csr/csr.go.
 """

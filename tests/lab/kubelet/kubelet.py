@@ -134,14 +134,14 @@ class Kubelet:
             ) from None
 
     def _serving_pair(self) -> Path | None:
-        """The PEM file of the serving certificate in use; files of the operator's own are read anew each time."""
+        """The PEM file of the serving certificate in use; an operator's own files are read anew each time."""
         if self._serving:
             pair = self._serving.current()
             return pair.path if pair else None
         return joined(Path(self._settings["tlsCertFile"]), Path(self._settings["tlsPrivateKeyFile"])).path
 
     def _serving_template(self) -> Template | None:
-        """The serving certificate for the node's addresses; None while there is none that this minor needs."""
+        """The serving certificate for the node's addresses; None while this minor needs more of them."""
         addresses = self._status.addresses if self._status else []
         ips = {entry["address"] for entry in addresses if _is_ip(entry["address"])}
         names = {entry["address"] for entry in addresses} - ips

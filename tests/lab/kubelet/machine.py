@@ -1,7 +1,7 @@
-"""What the container manager refuses: swap, reservations and thresholds that are none, cgroups that are not there.
+"""What the container manager refuses: swap, malformed reservations and thresholds, cgroups that are missing.
 
-Sources: pkg/kubelet/cm/{container_manager,node_container_manager,cgroup_v1_manager}_linux.go; cmd/kubelet/app/
-server.go, parseResourceList; pkg/kubelet/eviction/helpers.go, parseThresholdStatement.
+Sources: pkg/kubelet/cm/{container_manager,node_container_manager,cgroup_v1_manager}_linux.go;
+cmd/kubelet/app/server.go, parseResourceList; pkg/kubelet/eviction/helpers.go, parseThresholdStatement.
 """
 
 from __future__ import annotations
@@ -139,7 +139,7 @@ def _hierarchies() -> list[Path]:
 def _cgroup(name: str, driver: str) -> tuple[str, list[str]]:
     """The path of the cgroup that a setting names, and its parts as the kubelet writes them.
 
-    With systemd's driver only the last part counts, and it is a slice: ``/x/a-b.slice`` is ``a.slice/a-b.slice``.
+    With systemd's driver the last part alone counts, as a slice: ``/x/a-b.slice`` is ``a.slice/a-b.slice``.
     """
     if driver != "systemd":
         parts = name.strip("/").split("/")

@@ -101,7 +101,7 @@ def _refuse_values(claim: Claim, faults: list[str]) -> NoReturn:
 
 
 def _unknown_gate(found: Settings) -> str | None:
-    """The error for a gate of which the facts say that this minor has it not; others are taken as they are."""
+    """The error for a gate that this minor lacks by the facts; one that they do not name is taken."""
     claim = found.claim
     for gate in sorted(set(found["featureGates"] or ()) & set(claim.facts["milestones"]["feature_gates"])):
         if milestones.feature_gate(claim.facts, gate, claim.minor) is None:

@@ -1,6 +1,7 @@
-"""The Node object as a kubelet makes it: labels, taints, capacity, addresses, conditions, what the machine is.
+"""The Node object as a kubelet makes it: labels, taints, capacity, addresses, conditions, machine.
 
-Sources: pkg/kubelet/kubelet_node_status.go, initialNode and defaultNodeStatusFuncs; pkg/kubelet/nodestatus/setters.go.
+Sources: pkg/kubelet/kubelet_node_status.go, initialNode and defaultNodeStatusFuncs;
+pkg/kubelet/nodestatus/setters.go.
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ def metadata(settings: Settings, name: str) -> dict[str, Any]:
 
 
 def spec(settings: Settings) -> dict[str, Any]:
-    """Taints, the provider's id and, without a controller that hands them out, the node's part of the pod network."""
+    """Taints, the provider's id, and whether pods may come."""
     result: dict[str, Any] = {}
     taints = [dict(taint) for taint in settings["registerWithTaints"] or ()]
     if settings.flags.values.get("register-schedulable") is False:
@@ -79,7 +80,7 @@ def capacity(settings: Settings) -> dict[str, str]:
 
 
 def allocatable(settings: Settings, whole: dict[str, str]) -> dict[str, str]:
-    """What is left for pods: the capacity without what is reserved and the hard eviction threshold of memory."""
+    """What is left for pods: the capacity less what is reserved and the hard eviction threshold of memory."""
     result = dict(whole)
     thresholds = settings["evictionHard"] or {"memory.available": "100Mi"}
     threshold = thresholds.get("memory.available", "0")

@@ -22,7 +22,8 @@ _OWN_TEXTS = {
     "container-runtime": "will be removed in 1.27 as the only valid value is 'remote'",
     "experimental-bootstrap-kubeconfig": "Use --bootstrap-kubeconfig",
     "pod-infra-container-image": (
-        "will be removed in a future release. Image garbage collector will get sandbox image information from CRI."
+        "will be removed in a future release. Image garbage collector will get sandbox image information "
+        "from CRI."
     ),
 }
 _NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?")
@@ -33,14 +34,14 @@ _BAD_NAME = (
     "'([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')"
 )
 _BAD_PREFIX = (
-    "prefix part a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', "
-    "and must start and end with an alphanumeric character (e.g. 'example.com', regex used for validation is "
-    r"'[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')"
+    "prefix part a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' "
+    "or '.', and must start and end with an alphanumeric character (e.g. 'example.com', regex used for "
+    r"validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')"
 )
 _BAD_VALUE = (
     "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and must "
-    "start and end with an alphanumeric character (e.g. 'MyValue',  or 'my_value',  or '12345', regex used for "
-    "validation is '(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?')"
+    "start and end with an alphanumeric character (e.g. 'MyValue',  or 'my_value',  or '12345', regex used "
+    "for validation is '(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?')"
 )
 
 
@@ -79,7 +80,8 @@ def _label_fault(claim: Claim, flags: CommandLine) -> str | None:
     if refused:
         rules = claim.facts["milestones"]["node_labels"]
         return (
-            f"unknown 'kubernetes.io' or 'k8s.io' labels specified with --node-labels: [{' '.join(refused)}]\n"
+            "unknown 'kubernetes.io' or 'k8s.io' labels specified with --node-labels: "
+            f"[{' '.join(refused)}]\n"
             "--node-labels in the 'kubernetes.io' namespace must begin with an allowed prefix "
             f"({', '.join(sorted(rules['allowed_domains']))}) or be in the specifically allowed set "
             f"({', '.join(sorted(rules['allowed']))})"
@@ -112,7 +114,7 @@ def _runtime_fault(claim: Claim, flags: CommandLine) -> str | None:
         return f'unsupported CRI runtime: {quote(runtime)}, only "remote" is currently supported'
     if not flags.text("container-runtime-endpoint"):
         return (
-            "the container runtime endpoint address was not specified or empty, use --container-runtime-endpoint "
-            "to set"
+            "the container runtime endpoint address was not specified or empty, use "
+            "--container-runtime-endpoint to set"
         )
     return None

@@ -1,7 +1,7 @@
 """The container runtime as far as a node depends on it: its socket, its version, its network configuration.
 
-A runtime counts as up when its socket accepts a connection: gRPC is beyond the standard library. Its network is
-ready when a CNI configuration lies in the folder that containerd's config.toml (or --cni-conf-dir) names.
+A runtime counts as up when its socket accepts a connection: gRPC is beyond the standard library. Its network
+is ready when a CNI configuration lies in the folder that containerd's config.toml (or --cni-conf-dir) names.
 
 Sources: pkg/kubelet/kubelet.go, updateRuntimeUp; pkg/kubelet/runtime.go; pkg/kubelet/dockershim; go-cni.
 """
@@ -59,8 +59,8 @@ class Runtime:
             self.version = self._find_version()
         elif self.is_docker:
             raise ConnectionError(
-                "failed to create kubelet: failed to get docker version: Cannot connect to the Docker daemon at "
-                f"unix://{self.socket}. Is the docker daemon running?"
+                "failed to create kubelet: failed to get docker version: Cannot connect to the Docker daemon "
+                f"at unix://{self.socket}. Is the docker daemon running?"
             )
         else:
             raise ConnectionError(self._unavailable(fault))

@@ -46,7 +46,7 @@ def check_client_ca(settings: Settings) -> None:
 
 
 def serve_health(settings: Settings) -> None:
-    """Serve /healthz on healthzBindAddress:healthzPort; try again every five seconds while the port is taken."""
+    """Serve /healthz on healthzBindAddress:healthzPort; try again every 5 seconds while the port is taken."""
     if settings["healthzPort"]:
         clock.start("healthz", _serve_health, settings["healthzBindAddress"], settings["healthzPort"])
 
@@ -62,7 +62,7 @@ def serve_read_only(settings: Settings) -> None:
 
 
 def serve_tls(settings: Settings, certificate: Certificate) -> None:
-    """Serve HTTPS on address:port, from a thread. Ends the process when the port is taken, as the real one does."""
+    """Serve HTTPS on address:port from a thread. Ends the process when the port is taken, as the real one."""
     address, port = settings["address"], settings["port"]
     klog.info("server.go:205", "Starting to listen", address=address, port=port)
     respond = _responder(settings, True)

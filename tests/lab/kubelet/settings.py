@@ -1,4 +1,4 @@
-"""A kubelet's settings: defaults, file, drop-ins and flags of one minor laid over each other, by dotted field path.
+"""A kubelet's settings by dotted field path: defaults, file, drop-ins and flags laid over each other.
 
 Sources: pkg/kubelet/apis/config/v1beta1/defaults.go, cmd/kubelet/app/server.go (kubeletConfigFlagPrecedence,
 mergeKubeletConfigurations), cmd/kubelet/app/options/options.go (applyLegacyDefaults).
@@ -130,7 +130,7 @@ class Settings:
 
     @property
     def requests_serving_certificate(self) -> bool:
-        """Whether the serving certificate comes from the API server; in 1.9 and 1.10 the gate alone decides."""
+        """Whether the API server issues the serving certificate; in 1.9 and 1.10 the gate alone decides."""
         asked = self["serverTLSBootstrap"] or not self.claim.since("1.11")
         return bool(asked) and self.gate("RotateKubeletServerCertificate")
 
@@ -158,7 +158,7 @@ def resolve(claim: Claim, flags: CommandLine) -> Settings:
 
 def _from_file(claim: Claim, path: Path) -> dict[str, Any]:
     """The configuration file as it is nested, relative paths made absolute by its folder."""
-    absolute = Path(os.path.abspath(path))
+    absolute = Path.cwd() / path
     try:
         text = absolute.read_text()
     except OSError as fault:
@@ -218,7 +218,7 @@ def _merged(target: Any, change: Any) -> Any:
 
 
 def _counts(claim: Claim, path: str, value: Any) -> bool:
-    """Whether a value in the file is one: the zero value of a field that is no pointer stands for its default."""
+    """Whether a value in the file is one: the zero value of a field that is no pointer means the default."""
     return path in _POINTERS or value not in _ZERO.get(claim.fields[path].type, ())
 
 

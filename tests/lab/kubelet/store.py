@@ -38,7 +38,7 @@ class Pair:
 
 @dataclass(frozen=True)
 class Store:
-    """The pairs named ``prefix`` ("kubelet-client") in ``directory``; else the one in the two files, if there."""
+    """The pairs named ``prefix`` ("kubelet-client") in ``directory``, else the one in the two files."""
 
     prefix: str
     directory: Path
@@ -103,7 +103,7 @@ def load(path: Path) -> Pair:
 def joined(cert: Path, key: Path) -> Pair:
     """The pair in two PEM files. Raises BadPair.
 
-    Python's ssl reads a chain and its key from files alone, so the two are joined in one that is in memory only.
+    Python's ssl reads a chain and its key from files alone, so the two are joined in one that is in memory.
     """
     certificate, private = cert.read_bytes(), key.read_bytes()
     if cert == key:
@@ -126,7 +126,8 @@ def _pair(path: Path, certificate: bytes, key: bytes) -> Pair:
         raise BadPair(f'could not convert data from "{path}" into cert/key pair: {fault}') from None
     if private.public_key() != leaf.public_key():
         raise BadPair(
-            f'could not convert data from "{path}" into cert/key pair: tls: private key does not match public key'
+            f'could not convert data from "{path}" into cert/key pair: '
+            "tls: private key does not match public key"
         )
     return Pair(path, leaf)
 

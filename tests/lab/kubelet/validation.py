@@ -75,7 +75,8 @@ def _lease(settings: Settings) -> Iterator[str]:
         yield f"{_HEAD}nodeLeaseDurationSeconds must be greater than 0"
     if settings["systemCgroups"] and not settings["cgroupRoot"]:
         yield (
-            f"{_HEAD}systemCgroups (--system-cgroups) was specified and cgroupRoot (--cgroup-root) was not specified"
+            f"{_HEAD}systemCgroups (--system-cgroups) was specified and cgroupRoot (--cgroup-root) was not "
+            "specified"
         )
 
 
@@ -157,7 +158,8 @@ def _shutdown(settings: Settings) -> Iterator[str]:
         )
     if settings["shutdownGracePeriodByPodPriority"] and (whole or critical):
         yield (
-            f"{_HEAD}Cannot specify both shutdownGracePeriodByPodPriority and shutdownGracePeriod at the same time"
+            f"{_HEAD}Cannot specify both shutdownGracePeriodByPodPriority and shutdownGracePeriod at the "
+            "same time"
         )
 
 
@@ -193,7 +195,8 @@ def _without_qos(settings: Settings, asked: list[str], where: str) -> Iterator[s
     if settings.claim.since("1.32"):
         for name in asked:
             yield (
-                f"{_HEAD}cgroupsPerQOS (--cgroups-per-qos) must be set to true when {quote(name)} contained in {where}"
+                f"{_HEAD}cgroupsPerQOS (--cgroups-per-qos) must be set to true when {quote(name)} contained "
+                f"in {where}"
             )
     else:
         yield f"{_HEAD}{where} is not supported unless cgroupsPerQOS (--cgroups-per-qos) is set to true"
@@ -244,7 +247,8 @@ def _runtime_and_logs(settings: Settings) -> Iterator[str]:
             yield f"{_HEAD}containerLogMaxWorkers must be greater than or equal to 1"
         if settings.seconds("containerLogMonitorInterval") < 3:
             yield (
-                f"{_HEAD}containerLogMonitorInterval must be a positive time duration greater than or equal to 3s"
+                f"{_HEAD}containerLogMonitorInterval must be a positive time duration greater than or equal "
+                "to 3s"
             )
     if claim.since("1.33") and settings["containerLogMaxFiles"] <= 1:
         yield f"{_HEAD}containerLogMaxFiles must be greater than 1"

@@ -11,6 +11,7 @@ import pytest
 from lab import apiserver, pki
 
 from unit.lab.apiserver_cluster import Cluster
+from unit.lab.doubles import Machine
 
 
 @pytest.fixture(scope="session")
@@ -46,3 +47,12 @@ def cluster(
     """A fresh double; settings come by `@pytest.mark.parametrize("cluster", [{...}], indirect=True)`."""
     with start_apiserver(**getattr(request, "param", {})) as running:
         yield Cluster(running.url, certificates[0], tmp_path)
+
+
+@pytest.fixture
+def machine(tmp_path: Path) -> Iterator[Machine]:
+    """A machine for the kubelet and kube-proxy doubles, with a runtime that answers."""
+    found = Machine(tmp_path)
+    with found.runtime():
+        yield found
+    found.stop()

@@ -150,8 +150,7 @@ class Machine:
         return subprocess.run(
             [double(component, version), *map(str, arguments)],
             env=self._environment({}),
-            stderr=subprocess.PIPE,
-            stdout=subprocess.PIPE,
+            capture_output=True,
             text=True,
             timeout=30,
         )

@@ -141,6 +141,22 @@ def test_a_request_whose_signature_does_not_match_is_refused(cluster):
     assert refusal(cluster, pem=pem).endswith(": x509: signature does not match the request's key")
 
 
+def test_nobody_asks_the_api_client_signer_for_system_masters(cluster):
+    signer = "kubernetes.io/kube-apiserver-client"
+    answer = cluster.call("POST", CSRS, named(signerName=signer, organisations=["system:masters"]))
+    assert answer.status_code == 403
+    assert answer.json()["message"] == (
+        'certificatesigningrequests.certificates.k8s.io "x" is forbidden: '
+        f"use of {signer} signer with system:masters group is not allowed"
+    )
+
+
+def test_text_that_is_not_base64_is_a_bad_request(cluster):
+    answer = cluster.call("POST", CSRS, named(request="?"))
+    assert answer.status_code == 400
+    assert answer.json()["message"].endswith(": illegal base64 data at input byte 0")
+
+
 def test_every_fault_is_told_at_once(cluster):
     answer = refusal(cluster, usages=[], signerName=None)
     assert answer == "[spec.usages: Required value, spec.signerName: Required value]"

@@ -59,7 +59,7 @@ def test_get_csr_shows_the_real_columns(cluster):
     ("kind", "header"),
     [
         ("namespaces", ["NAME", "STATUS", "AGE"]),
-        ("services", ["NAME", "AGE"]),
+        ("services", ["NAME", "TYPE", "CLUSTER-IP", "EXTERNAL-IP", "PORT(S)", "AGE"]),
         ("clusterroles", ["NAME", "CREATED AT"]),
         ("clusterrolebindings", ["NAME", "ROLE", "AGE"]),
     ],
@@ -140,6 +140,17 @@ def test_label_taint_and_delete(cluster):
     assert node["spec"]["unschedulable"] is True
     say(cluster.kubectl("delete", "node", "n1"))
     assert cluster.call("GET", "/api/v1/nodes/n1").status_code == 404
+
+
+def test_get_all_shows_the_workloads(cluster):
+    assert say(cluster.kubectl("get", "all", "-A", "-o", "name")) == "service/kubernetes"
+
+
+def test_apply_of_an_unknown_kind_says_so(cluster):
+    done = cluster.kubectl(
+        "apply", "-f", "-", stdin='{"apiVersion": "x/v1", "kind": "X", "metadata": {"name": "x"}}'
+    )
+    assert 'no matches for kind "X" in version "x/v1"' in done.stderr
 
 
 def test_wait_sees_a_condition(cluster):

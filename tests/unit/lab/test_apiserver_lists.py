@@ -73,7 +73,7 @@ def test_a_page_of_a_forgotten_list_has_expired(five):
 def test_a_made_up_continue_token_is_refused(cluster):
     answer = cluster.call("GET", f"{MAPS}?limit=2&continue=nonsense")
     assert answer.status_code == 400
-    assert answer.json()["message"].startswith("continue key is not valid: ")
+    assert answer.json()["message"].startswith("invalid continue token: continue key is not valid: ")
 
 
 def test_a_list_of_an_exact_past_version_is_told_again(five):
@@ -81,6 +81,18 @@ def test_a_list_of_an_exact_past_version_is_told_again(five):
     five.call("DELETE", f"{MAPS}/a")
     found = five.read(f"{MAPS}?resourceVersion={then}&resourceVersionMatch=Exact")
     assert names(found) == ["a", "b", "c", "d", "e"]
+
+
+def test_a_limit_is_a_number(cluster):
+    answer = cluster.call("GET", f"{MAPS}?limit=x")
+    assert (answer.status_code, answer.json()["message"]) == (
+        400,
+        'strconv.ParseInt: parsing "x": invalid syntax',
+    )
+
+
+def test_a_list_of_the_watch_cache_has_no_pages(five):
+    assert len(five.read(f"{MAPS}?resourceVersion=0&limit=2")["items"]) == 5
 
 
 def test_a_version_of_the_future_times_out(cluster):

@@ -82,22 +82,39 @@ def test_a_missing_object_is_not_found(cluster):
         "status": "Failure",
         "message": 'nodes "n1" not found',
         "reason": "NotFound",
-        "details": {"name": "n1", "group": "", "kind": "nodes"},
+        "details": {"name": "n1", "kind": "nodes"},
         "code": 404,
     }
 
 
 @pytest.mark.parametrize(
-    "path", ["/api/v1/nonsense", "/apis/no.such.group/v1/things", "/nonsense", "/api/v2/nodes"]
+    "path", ["/apis/no.such.group/v1/things", "/nonsense", "/api/v2/nodes", "/apis/apps/v9/daemonsets"]
 )
 def test_an_unknown_path_is_not_found(cluster, path):
     answer = cluster.call("GET", path)
     assert (answer.status_code, answer.text) == (404, "404 page not found\n")
 
 
+@pytest.mark.parametrize("path", ["/api/v1/nonsense", f"{NODES}/n1/nonsense"])
+def test_an_unknown_kind_of_a_known_version_is_not_found(cluster, path):
+    answer = cluster.call("GET", path)
+    assert answer.status_code == 404
+    assert answer.json()["message"] == "the server could not find the requested resource"
+
+
+@pytest.mark.parametrize(("method", "path"), [("PUT", NODES), ("PATCH", NODES), ("POST", f"{NODES}/n1")])
+def test_a_method_out_of_place_is_not_allowed(cluster, method, path):
+    answer = cluster.call(method, path, {"metadata": {"name": "n1"}})
+    assert answer.status_code == 405
+    assert answer.json()["message"] == "the server does not allow this method on the requested resource"
+
+
 def test_another_kind_in_the_body_is_refused(cluster):
-    answer = cluster.call("POST", MAPS, {"kind": "Secret", "metadata": {"name": "a"}})
-    assert (answer.status_code, answer.json()["reason"]) == (400, "BadRequest")
+    answer = cluster.call("POST", MAPS, {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "a"}})
+    assert answer.status_code == 400
+    assert answer.json()["message"] == (
+        'Secret in version "v1" cannot be handled as a ConfigMap: unknown conversion'
+    )
 
 
 def test_a_body_that_is_not_json_is_refused(cluster):
@@ -106,6 +123,40 @@ def test_a_body_that_is_not_json_is_refused(cluster):
     )
     assert answer.status_code == 400
     assert answer.json()["message"].startswith("couldn't get version/kind; json parse error: ")
+
+
+def test_a_body_of_another_media_type_is_refused(cluster):
+    answer = cluster.session().post(cluster.url + MAPS, data="{}", headers={"Content-Type": "text/plain"})
+    assert answer.status_code == 415
+    assert answer.json()["message"] == (
+        "the body of the request was in an unknown format - accepted media types include: "
+        "application/json, application/yaml, application/vnd.kubernetes.protobuf"
+    )
+
+
+@pytest.mark.parametrize(
+    ("path", "data", "fault"),
+    [
+        (
+            MAPS,
+            1,
+            "ConfigMap: json: cannot unmarshal number into Go struct field ConfigMap.data of type string",
+        ),
+        (SECRETS, "?", "illegal base64 data at input byte 0"),
+        (SECRETS, "YWJ", "illegal base64 data at input byte 3"),
+    ],
+)
+def test_data_of_the_wrong_type_is_refused(cluster, path, data, fault):
+    answer = cluster.call("POST", path, {"metadata": {"name": "a"}, "data": {"x": data}})
+    assert answer.status_code == 400
+    assert answer.json()["message"].endswith(f": {fault}")
+
+
+@pytest.mark.parametrize(
+    "metadata", ["text", {"name": 1}, {"name": "a", "labels": ["x"]}, {"labels": {"x": 1}}]
+)
+def test_metadata_of_the_wrong_type_is_refused(cluster, metadata):
+    assert cluster.call("POST", MAPS, {"metadata": metadata}).status_code == 400
 
 
 def test_a_body_beyond_three_megabytes_is_refused(cluster):
@@ -229,7 +280,7 @@ def test_a_deletion_says_what_was_deleted(cluster):
     answer = cluster.call("DELETE", f"{MAPS}/a").json()
     assert (answer["status"], answer["details"]) == (
         "Success",
-        {"name": "a", "group": "", "kind": "configmaps", "uid": uid},
+        {"name": "a", "kind": "configmaps", "uid": uid},
     )
     assert cluster.call("DELETE", f"{MAPS}/a").status_code == 404
 
@@ -239,8 +290,8 @@ def test_a_deletion_with_another_uid_conflicts(cluster):
     answer = cluster.call("DELETE", f"{MAPS}/a", {"preconditions": {"uid": "other"}})
     assert answer.status_code == 409
     assert answer.json()["message"] == (
-        'Operation cannot be fulfilled on configmaps "a": Precondition failed: UID in precondition: other, '
-        f"UID in object meta: {uid}"
+        'Operation cannot be fulfilled on ConfigMap "a": the UID in the precondition (other) does not match '
+        f"the UID in record ({uid}). The object might have been deleted and then recreated"
     )
 
 

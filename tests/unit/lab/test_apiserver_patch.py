@@ -140,6 +140,12 @@ def test_custom_kinds_take_no_strategic_patch(cluster):
     )
 
 
+def test_a_patch_of_no_known_type_is_refused(cluster):
+    cluster.config_map("a")
+    answer = cluster.call("PATCH", "/api/v1/namespaces/default/configmaps/a", {})
+    assert (answer.status_code, answer.json()["message"]) == (415, "415: Unsupported Media Type")
+
+
 def test_a_patch_with_an_older_version_conflicts(cluster):
     made = cluster.config_map("a", x="1")
     path = "/api/v1/namespaces/default/configmaps/a"

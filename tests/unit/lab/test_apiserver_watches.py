@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import requests
+from lab.apiserver import reads
 
 MAPS = "/api/v1/namespaces/default/configmaps"
 
@@ -134,14 +135,19 @@ def test_an_object_that_ceases_to_match_is_gone_for_the_watcher(cluster):
         assert [watch.seen(), watch.seen()] == [("ADDED", "a"), ("DELETED", "a")]
 
 
-def test_a_watch_ends_when_its_time_is_over_with_a_bookmark(cluster):
+def test_a_watch_ends_when_its_time_is_over(cluster):
+    with watching(cluster, "timeoutSeconds=1&allowWatchBookmarks=true") as watch:
+        assert next(watch.lines, None) is None
+
+
+def test_a_bookmark_tells_how_far_the_watch_is(cluster, monkeypatch):
+    monkeypatch.setattr(reads, "_BOOKMARK_EVERY", 0.05)
     version = cluster.config_map("a")["metadata"]["resourceVersion"]
     cluster.make("/api/v1/namespaces", {"metadata": {"name": "later"}})
-    with watching(cluster, f"resourceVersion={version}&timeoutSeconds=1&allowWatchBookmarks=true") as watch:
+    with watching(cluster, f"resourceVersion={version}&allowWatchBookmarks=true") as watch:
         kind, found = watch.next()
-        assert (kind, found["kind"]) == ("BOOKMARK", "ConfigMap")
-        assert int(found["metadata"]["resourceVersion"]) > int(version)
-        assert next(watch.lines, None) is None
+    assert (kind, found["kind"]) == ("BOOKMARK", "ConfigMap")
+    assert int(found["metadata"]["resourceVersion"]) > int(version)
 
 
 def test_a_watch_list_ends_its_first_part_with_a_bookmark(cluster):
@@ -163,6 +169,11 @@ def test_an_older_server_refuses_a_watch_list(cluster):
         'ListOptions.meta.k8s.io "" is invalid: sendInitialEvents: Forbidden: '
         "sendInitialEvents is forbidden for watch unless the WatchList feature gate is enabled"
     )
+
+
+@pytest.mark.parametrize("query", ["fieldSelector=data.x%3D1", "labelSelector=,(", "timeoutSeconds=x"])
+def test_a_watch_that_cannot_be_is_refused_at_once(cluster, query):
+    assert cluster.call("GET", f"{MAPS}?watch=1&{query}").status_code == 400
 
 
 def test_a_restart_ends_a_watch_which_can_be_resumed(cluster):

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
-from lab.lab import Lab, machine_of
+from lab.lab import Lab, LabInUse, machine_of
 
 
 @pytest.fixture(autouse=True)
-def labs(monkeypatch):
-    monkeypatch.setenv("KUBE_NODE_LAB", "/var/lib/labs")
+def labs(monkeypatch, tmp_path):
+    monkeypatch.setenv("KUBE_NODE_LAB", str(tmp_path))
+    return tmp_path
 
 
 @pytest.mark.parametrize("name", ["", "../etc", "Demo", "a" * 21, "a b", "-a"])
@@ -35,9 +34,25 @@ def test_each_machine_has_its_own_token():
     assert len(set(Lab("x").tokens.values())) == 2
 
 
-def test_a_machine_is_found_again_by_the_labs_name_alone():
-    assert machine_of("x", "worker-1").directory == Path("/var/lib/labs/x/nodes/worker-1")
+def test_a_machine_is_found_again_by_the_labs_name_alone(labs):
+    assert machine_of("x", "worker-1").directory == labs / "x/nodes/worker-1"
 
 
 def test_two_labs_machines_have_different_names():
     assert machine_of("x", "worker-1").name != machine_of("y", "worker-1").name
+
+
+def test_a_lab_that_another_process_uses_is_left_alone():
+    other = Lab("unit-test")
+    other.claim()
+    with pytest.raises(LabInUse) as raised:
+        Lab("unit-test").up()
+    other.down()
+    assert str(raised.value) == "another process uses the lab unit-test at the moment"
+
+
+def test_a_lab_that_was_taken_away_can_be_claimed_again():
+    for _ in range(2):
+        lab = Lab("unit-test")
+        lab.claim()
+        lab.down()

@@ -7,23 +7,42 @@ for the judge wants objects as the server wrote them. The environment (proxies, 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from typing import Any
+import random
+import time
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
 from urllib.parse import quote, urlencode
 
 PAGE = 500
 CONNECTIONS = 16
 CONNECT_SECONDS = 5
 READ_SECONDS = 30
+TRIES = 5
+FIRST_PAUSE, LONGEST_PAUSE, LONGEST_RETRY_AFTER = 0.2, 5.0, 30.0
+# What passes by itself: too many requests, and a server that starts, stops or has lost its etcd for a moment.
+PASSING = (429, 500, 502, 503, 504)
+
+Item, Answer = TypeVar("Item"), TypeVar("Answer")
 
 
 class ApiError(Exception):
-    """The API server could not be asked, or refused; `status` is its HTTP code, 0 where none came."""
+    """The API server could not be asked, or refused.
 
-    def __init__(self, status: int, message: str, retry_after: float | None = None) -> None:
+    Args:
+        status: its HTTP code, 0 where none came.
+        message: what happened, as a sentence without its end.
+        retry_after: seconds after which it wants to be asked again, where it says so.
+        passing: whether the same request may well succeed a little later.
+    """
+
+    def __init__(
+        self, status: int, message: str, retry_after: float | None = None, passing: bool = False
+    ) -> None:
         super().__init__(message)
         self.status = status
         self.retry_after = retry_after
+        self.passing = passing or status in PASSING
 
 
 class Api:
@@ -60,13 +79,31 @@ class Api:
         )
 
     def request(self, method: str, path: str, body: Any = None, query: dict[str, Any] | None = None) -> Any:
-        """Send one request and return the decoded answer.
+        """Send one request and return the decoded answer; what passes by itself is tried again, a few times.
+
+        A write is tried again like the rest, so it must carry a resourceVersion: the second one of two that both
+        arrived is then a 409.
 
         Raises:
             ApiError: no answer came, or one that is not 2xx.
         """
-        with self._send(method, path, body, query, READ_SECONDS) as response:
-            return _decoded(response)
+        for attempt in range(TRIES):
+            try:
+                with self._send(method, path, body, query, READ_SECONDS) as response:
+                    return _decoded(response)
+            except ApiError as error:
+                if not error.passing or attempt == TRIES - 1:
+                    raise
+                time.sleep(_pause(attempt, error.retry_after))
+        raise AssertionError("unreachable")
+
+    def each(self, function: Callable[[Item], Answer], items: Iterable[Item]) -> list[Answer]:
+        """Call a function for all items, as many at once as there are connections; return the answers in order."""
+        items = list(items)
+        if len(items) < 2:
+            return [function(item) for item in items]
+        with ThreadPoolExecutor(min(CONNECTIONS, len(items)), "kube_node") as pool:
+            return list(pool.map(function, items))
 
     def items(self, path: str, query: dict[str, Any] | None = None) -> tuple[list[dict[str, Any]], str]:
         """Return all objects of a collection, read in pages, and the resourceVersion to watch from."""
@@ -111,7 +148,17 @@ class Api:
                 timeout=urllib3.Timeout(connect=CONNECT_SECONDS, read=read_seconds),
             )
         except urllib3.exceptions.HTTPError as error:
-            raise ApiError(0, f"{self.server} does not answer: {error}") from error
+            # Refused at once is a server that is down; one that broke off may be answering again already.
+            passing = isinstance(error, urllib3.exceptions.ProtocolError)
+            raise ApiError(0, f"{self.server} does not answer: {error}", passing=passing) from error
+
+
+def _pause(attempt: int, retry_after: float | None) -> float:
+    """Return how many seconds to wait before the next try: what the server asks for, or longer each time; with
+    jitter, since many may be waiting alike."""
+    if retry_after is not None:
+        return min(retry_after, LONGEST_RETRY_AFTER) * random.uniform(1, 1.2)
+    return random.uniform(0.5, 1) * min(LONGEST_PAUSE, FIRST_PAUSE * 2**attempt)
 
 
 def _lines(response: Any) -> Iterator[bytes]:
@@ -133,7 +180,7 @@ def _decoded(response: Any) -> Any:
         text = response.read()
         content = json.loads(text) if text else {}
     except urllib3.exceptions.HTTPError as error:
-        raise ApiError(0, f"the API server's answer broke off: {error}") from error
+        raise ApiError(0, f"the API server's answer broke off: {error}", passing=True) from error
     except ValueError as error:
         raise ApiError(response.status, f"the API server's answer is not JSON: {error}") from error
     if 200 <= response.status < 300:

@@ -6,6 +6,7 @@ import argparse
 import asyncio
 import logging
 import signal
+import sys
 from pathlib import Path
 
 from .clock import duration
@@ -14,11 +15,14 @@ from .settings import Settings
 
 
 def main() -> None:
-    """Serve until SIGTERM or SIGINT."""
+    """Serve until SIGTERM or SIGINT; exit with a sentence when that cannot be."""
     arguments = vars(_parser().parse_args())
     port_file = arguments.pop("port_file")
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
-    asyncio.run(_serve(Settings(**arguments), port_file))
+    try:
+        asyncio.run(_serve(Settings(**arguments), port_file))
+    except OSError as fault:
+        sys.exit(f"lab.apiserver cannot start: {fault}")
 
 
 def _parser() -> argparse.ArgumentParser:

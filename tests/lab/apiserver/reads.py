@@ -74,7 +74,7 @@ class Reader:
     def watch(
         self, wanted: Attributes, resource: Resource, query: Mapping[str, str], table: str | None
     ) -> AsyncIterator[bytes]:
-        """Return an iterator of JSON events that ends with the client's timeout. Raises ApiError 400 or 422."""
+        """Return an iterator of JSON events, ended by the client's timeout. Raises ApiError 400 or 422."""
         _check_watch(query, self._minor)
         _number(query.get("resourceVersion", ""))
         timeout = _number(query.get("timeoutSeconds", "")) or 1800 * (1 + random.random())

@@ -97,12 +97,18 @@ class Authority:
         if extended:
             found.append((x509.ExtendedKeyUsage(extended), False))
         found.append((x509.BasicConstraints(ca=False, path_length=None), True))
-        issuer = x509.AuthorityKeyIdentifier.from_issuer_public_key(self.key.public_key())
-        found.append((issuer, False))
+        found.append((self._identifier(), False))
         names = _names(parsed)
         if names:
             found.append((x509.SubjectAlternativeName(names), not parsed.subject))
         return found
+
+    def _identifier(self) -> x509.AuthorityKeyIdentifier:
+        try:
+            own = self.certificate.extensions.get_extension_for_class(x509.SubjectKeyIdentifier)
+        except x509.ExtensionNotFound:
+            return x509.AuthorityKeyIdentifier.from_issuer_public_key(self.key.public_key())
+        return x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(own.value)
 
 
 class Controllers:
@@ -140,34 +146,27 @@ class Controllers:
 
     def _act(self, key: Key, csr: dict[str, Any]) -> None:
         decided = {one["type"] for one in csr["status"].get("conditions", ())}
-        if not decided and self._recognised(csr):
-            self._condition(
-                key,
-                csr,
-                "Approved",
-                "AutoApproved",
-                "Auto approving kubelet client certificate after SubjectAccessReview.",
-            )
+        if not decided and (message := self._recognised(csr)):
+            self._condition(key, csr, "Approved", "AutoApproved", message)
         if "Approved" in decided and "Failed" not in decided and "certificate" not in csr["status"]:
             self._sign(key, csr)
 
-    def _recognised(self, csr: dict[str, Any]) -> bool:
+    def _recognised(self, csr: dict[str, Any]) -> str | None:
+        """Return why the built-in approver approves a request, None if it does not."""
         spec = csr["spec"]
         if spec.get("signerName", pkcs10.CLIENT_SIGNER) != pkcs10.CLIENT_SIGNER:
-            return False
+            return None
         if pkcs10.kubelet_fault(pkcs10.parse(spec["request"]), spec["usages"], pkcs10.CLIENT_SIGNER):
-            return False
-        user = User(
-            spec["username"], tuple(spec.get("groups", ())), spec.get("uid", ""), spec.get("extra", {})
-        )
+            return None
+        user = User(spec["username"], tuple(spec.get("groups", ())), extra=spec.get("extra", {}))
         own = pkcs10.common_name(spec["request"]) == user.name
-        for permission in ("selfnodeclient", "nodeclient") if own else ("nodeclient",):
-            wanted = Attributes(
-                user, "create", "", *self._resource.key[:1], "*", self._resource.plural, permission
-            )
+        kinds = {"selfnodeclient": "self kubelet client", "nodeclient": "kubelet client"}
+        group, plural = self._resource.key
+        for permission, kind in list(kinds.items())[not own :]:
+            wanted = Attributes(user, "create", "", group, "*", plural, permission)
             if self._authorizer.refusal(wanted) is None:
-                return True
-        return False
+                return f"Auto approving {kind} certificate after SubjectAccessReview."
+        return None
 
     def _sign(self, key: Key, csr: dict[str, Any]) -> None:
         spec = csr["spec"]

@@ -82,7 +82,8 @@ def capacity(settings: Settings) -> dict[str, str]:
 def allocatable(settings: Settings, whole: dict[str, str]) -> dict[str, str]:
     """What is left for pods: the capacity less what is reserved and the hard eviction threshold of memory."""
     result = dict(whole)
-    thresholds = settings["evictionHard"] or {"memory.available": "100Mi"}
+    given = settings["evictionHard"]
+    thresholds = {"memory.available": "100Mi"} if given is None else given
     threshold = thresholds.get("memory.available", "0")
     memory = parse_quantity(whole["memory"]) - _reserved(settings, "memory")
     memory -= 0 if threshold.endswith("%") else parse_quantity(threshold)

@@ -240,6 +240,16 @@ def pending(cluster: Cluster, signer: str, seconds: float = 15) -> dict[str, Any
     return waiting.until(found, f"a pending request to {signer}", seconds, 0.05)
 
 
+def join(machine: Machine, cluster: Cluster, version: str, *arguments: object, **fields: Any) -> Process:
+    """Start a kubelet named n1, approve its client certificate, and wait for its node."""
+    grant_bootstrap(cluster)
+    bootstrap = f"--bootstrap-kubeconfig={machine.bootstrap_kubeconfig(cluster)}"
+    kubelet = machine.kubelet(version, f"--config={machine.settings(**fields)}", bootstrap, *arguments)
+    cluster.approve(pending(cluster, "kube-apiserver-client-kubelet"))
+    waiting.until(lambda: ready(cluster), "the node", 15, 0.05)
+    return kubelet
+
+
 def ready(cluster: Cluster, name: str = "n1") -> dict[str, Any] | None:
     """The Ready condition of a node, None while there is no such node."""
     answer = cluster.call("GET", f"/api/v1/nodes/{name}")

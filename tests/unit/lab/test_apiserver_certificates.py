@@ -402,6 +402,7 @@ def test_the_built_in_approver_acts_for_whom_kubeadm_binds(cluster):
     assert issued(cluster, made)
     (condition,) = cluster.read(f"{CSRS}/{made['metadata']['name']}")["status"]["conditions"]
     assert condition["reason"] == "AutoApproved"
+    assert condition["message"] == "Auto approving self kubelet client certificate after SubjectAccessReview."
 
 
 def test_an_rsa_request_is_signed_too(cluster):

@@ -140,7 +140,7 @@ def test_a_body_of_another_media_type_is_refused(cluster):
         (
             MAPS,
             1,
-            "ConfigMap: json: cannot unmarshal number into Go struct field ConfigMap.data of type string",
+            "json: cannot unmarshal number into Go struct field ConfigMap.data of type string",
         ),
         (SECRETS, "?", "illegal base64 data at input byte 0"),
         (SECRETS, "YWJ", "illegal base64 data at input byte 3"),

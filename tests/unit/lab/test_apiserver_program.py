@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 import sys
 import time
@@ -15,34 +16,54 @@ from lab.apiserver import clock
 from unit.lab.apiserver_cluster import Cluster
 
 
-def test_it_serves_until_it_is_told_to_stop(certificates, tmp_path):
+@pytest.fixture
+def start(certificates, tmp_path):
+    """Start `python -m lab.apiserver` with flags of the test's choice."""
     ca, serving = certificates
-    port_file = tmp_path / "port"
-    flags = {
-        "client-ca-file": ca.certificate,
-        "tls-cert-file": serving.certificate,
-        "tls-private-key-file": serving.key,
-        "cluster-signing-cert-file": ca.certificate,
-        "cluster-signing-key-file": ca.key,
-        "cluster-signing-duration": "1h30m",
-        "secure-port": 0,
-        "port-file": port_file,
-        "version": "1.33.1",
-    }
-    arguments = [f"--{name}={value}" for name, value in flags.items()]
-    environment = {**os.environ, "PYTHONPATH": str(Path(lab.__file__).parents[1])}
-    with subprocess.Popen([sys.executable, "-m", "lab.apiserver", *arguments], env=environment) as process:
-        try:
-            deadline = time.monotonic() + 20
-            while not port_file.exists() or not port_file.read_text().endswith("\n"):
-                assert process.poll() is None
-                assert time.monotonic() < deadline
-                time.sleep(0.02)
-            cluster = Cluster(f"https://127.0.0.1:{port_file.read_text().strip()}", ca, tmp_path)
-            assert cluster.read("/version")["gitVersion"] == "v1.33.1"
-        finally:
-            process.terminate()
+
+    def start(**flags):
+        files = {
+            "client-ca-file": ca.certificate,
+            "tls-cert-file": serving.certificate,
+            "tls-private-key-file": serving.key,
+            "cluster-signing-cert-file": ca.certificate,
+            "cluster-signing-key-file": ca.key,
+            "port-file": tmp_path / "port",
+        }
+        given = {**files, **{name.replace("_", "-"): value for name, value in flags.items()}}
+        arguments = [f"--{name}={value}" for name, value in given.items()]
+        environment = {**os.environ, "PYTHONPATH": str(Path(lab.__file__).parents[1])}
+        program = [sys.executable, "-m", "lab.apiserver", *arguments]
+        return subprocess.Popen(program, env=environment, stderr=subprocess.PIPE, text=True)
+
+    return start
+
+
+def port(process, file):
+    deadline = time.monotonic() + 20
+    while not file.exists() or not file.read_text().endswith("\n"):
+        assert process.poll() is None
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    return int(file.read_text())
+
+
+def test_it_serves_until_it_is_told_to_stop(start, certificates, tmp_path):
+    with start(secure_port=0, version="1.33.1", cluster_signing_duration="1h30m") as process:
+        url = f"https://127.0.0.1:{port(process, tmp_path / 'port')}"
+        assert Cluster(url, certificates[0], tmp_path).read("/version")["gitVersion"] == "v1.33.1"
+        process.terminate()
         assert process.wait(10) == 0
+
+
+def test_a_port_that_is_taken_is_told_in_a_sentence(start):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        number = taken.getsockname()[1]
+        with start(secure_port=number) as process:
+            said = process.communicate(timeout=20)[1]
+    assert process.returncode == 1
+    assert said.startswith("lab.apiserver cannot start: ")
+    assert f"('127.0.0.1', {number}): address already in use" in said
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from cryptography.x509.oid import NameOID
 from lab import pki, waiting
 
 from unit.lab.apiserver_cluster import CSRS
-from unit.lab.doubles import grant_bootstrap, kubeconfig, pending, ready, requests
+from unit.lab.doubles import free_port, grant_bootstrap, kubeconfig, pending, ready, requests
 
 CLIENT, SERVING = "kube-apiserver-client-kubelet", "kubelet-serving"
 V1_36 = "1.36.2"
@@ -55,7 +55,9 @@ def test_with_rotation_the_kubeconfig_is_written_before_there_is_a_certificate(m
     pending(cluster, CLIENT)
     found = yaml.safe_load(machine.kubeconfig.read_text())
     pem = str(current(machine))
-    assert found["users"] == [{"name": "default-auth", "user": {"client-certificate": pem, "client-key": pem}}]
+    assert found["users"] == [
+        {"name": "default-auth", "user": {"client-certificate": pem, "client-key": pem}}
+    ]
     place = {"certificate-authority": str(cluster.ca.certificate), "server": cluster.url}
     assert found["clusters"] == [{"name": "default-cluster", "cluster": place}]
     assert found["current-context"] == "default-context"
@@ -85,9 +87,7 @@ def test_an_unknown_token_is_tried_again_until_it_is_known(machine, cluster):
 
 def test_a_kubelet_without_credentials_for_five_minutes_ends_itself(machine, cluster):
     flag = f"--bootstrap-kubeconfig={machine.bootstrap_kubeconfig(cluster)}"
-    kubelet = machine.kubelet(
-        V1_36, f"--config={machine.settings()}", flag, KUBE_NODE_LAB_TIME_SCALE="0.004"
-    )
+    kubelet = machine.kubelet(V1_36, f"--config={machine.settings()}", flag, KUBE_NODE_LAB_TIME_SCALE="0.004")
     assert kubelet.ended() == 1
     assert "No valid client certificate is found and the server is responsive, exiting." in kubelet.log
 
@@ -96,9 +96,7 @@ def test_a_kubelet_whose_api_server_is_gone_stays_and_says_so(machine, cluster):
     user = kubeconfig(cluster, {"token": "abcdef.0123456789abcdef"})
     user["clusters"][0]["cluster"]["server"] = "https://127.0.0.1:1"
     flag = f"--bootstrap-kubeconfig={machine.write('gone.kubeconfig', user)}"
-    kubelet = machine.kubelet(
-        V1_36, f"--config={machine.settings()}", flag, KUBE_NODE_LAB_TIME_SCALE="0.004"
-    )
+    kubelet = machine.kubelet(V1_36, f"--config={machine.settings()}", flag, KUBE_NODE_LAB_TIME_SCALE="0.004")
     kubelet.logged("No valid client certificate is found but the server is not responsive")
     assert "dial tcp 127.0.0.1:1: connect: connection refused" in kubelet.log
     assert kubelet.process.poll() is None
@@ -191,8 +189,6 @@ def test_up_to_1_12_rotation_too_begins_with_a_key_on_disk(machine, cluster, boo
 
 @pytest.mark.parametrize("cluster", [{"version": "1.9.11"}], indirect=True)
 def test_1_9_needs_no_file_and_keeps_key_and_certificate_apart(machine, cluster, bootstrap):
-    from unit.lab.doubles import free_port
-
     flags = ["--rotate-certificates", "--fail-swap-on=false", "--address=127.0.0.1", f"--port={free_port()}"]
     flags += [f"--healthz-port={free_port()}", "--read-only-port=0", "--container-runtime=remote"]
     machine.kubelet("1.9.11", *flags, f"--container-runtime-endpoint=unix://{machine.socket}", bootstrap)

@@ -44,13 +44,17 @@ def test_every_minor_refuses_a_field_that_no_minor_has(minor):
     ],
 )
 def test_a_field_is_unknown_before_its_first_minor(field, last_without):
-    assert refusal(f"{HEAD}{field}: true\n", last_without) == f'strict decoding error: unknown field "{field}"'
+    assert (
+        refusal(f"{HEAD}{field}: true\n", last_without) == f'strict decoding error: unknown field "{field}"'
+    )
     first = minors(facts())[minors(facts()).index(last_without) + 1]
     assert field in claim(first).fields
 
 
 def test_unknown_fields_are_named_by_their_whole_path_and_all_at_once():
-    text = "authentication: {x: 1, webhook: {z: 2}}\nfoo: 1\nregisterWithTaints: [{key: a, effect: b, c: d}]\n"
+    text = (
+        "authentication: {x: 1, webhook: {z: 2}}\nfoo: 1\nregisterWithTaints: [{key: a, effect: b, c: d}]\n"
+    )
     assert refusal(HEAD + text) == (
         'strict decoding error: unknown field "authentication.webhook.z", unknown field "authentication.x", '
         'unknown field "foo", unknown field "registerWithTaints[0].c"'
@@ -70,11 +74,20 @@ def test_a_key_that_is_there_twice_is_refused_with_its_line():
         ("maxPods: 1.5", "number 1.5 into Go struct field KubeletConfiguration.maxPods of type int32"),
         ("podPidsLimit: x", "string into Go struct field KubeletConfiguration.podPidsLimit of type int64"),
         ('failSwapOn: "true"', "string into Go struct field KubeletConfiguration.failSwapOn of type bool"),
-        ("clusterDNS: 10.0.0.2", "string into Go struct field KubeletConfiguration.clusterDNS of type []string"),
+        (
+            "clusterDNS: 10.0.0.2",
+            "string into Go struct field KubeletConfiguration.clusterDNS of type []string",
+        ),
         ("clusterDomain: 5", "number into Go struct field KubeletConfiguration.clusterDomain of type string"),
-        ("kubeReserved: {cpu: 1}", "number into Go struct field KubeletConfiguration.kubeReserved of type string"),
+        (
+            "kubeReserved: {cpu: 1}",
+            "number into Go struct field KubeletConfiguration.kubeReserved of type string",
+        ),
         ("syncFrequency: 5", "number into Go struct field KubeletConfiguration.syncFrequency of type string"),
-        ("featureGates: {A: x}", "string into Go struct field KubeletConfiguration.featureGates of type bool"),
+        (
+            "featureGates: {A: x}",
+            "string into Go struct field KubeletConfiguration.featureGates of type bool",
+        ),
         (
             "authentication: [a]",
             "array into Go struct field KubeletConfiguration.authentication of type v1beta1.KubeletAuthentication",

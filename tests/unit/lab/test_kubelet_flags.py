@@ -117,7 +117,9 @@ def test_a_map_given_twice_is_one_map():
 
 def test_a_flag_that_a_field_replaces_warns_from_the_first_minor_with_the_field():
     text = options.deprecations(claim("1.36"))["max-pods"]
-    assert text.startswith("This parameter should be set via the config file specified by the Kubelet's --config")
+    assert text.startswith(
+        "This parameter should be set via the config file specified by the Kubelet's --config"
+    )
     assert "max-pods" not in options.deprecations(claim("1.9"))
 
 

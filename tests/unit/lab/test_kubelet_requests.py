@@ -44,8 +44,12 @@ def test_the_organisation_comes_before_the_name_and_both_are_printable_strings()
     printable = b"\x13"
     assert found == (
         b"\x30\x30"
-        + b"\x31\x15\x30\x13\x06\x03\x55\x04\x0a" + printable + b"\x0csystem:nodes"
-        + b"\x31\x17\x30\x15\x06\x03\x55\x04\x03" + printable + b"\x0esystem:node:n1"
+        + b"\x31\x15\x30\x13\x06\x03\x55\x04\x0a"
+        + printable
+        + b"\x0csystem:nodes"
+        + b"\x31\x17\x30\x15\x06\x03\x55\x04\x03"
+        + printable
+        + b"\x0esystem:node:n1"
     )
 
 
@@ -66,8 +70,16 @@ def test_a_serving_request_names_the_nodes_addresses():
 
 @pytest.mark.parametrize("minor", ["1.9", "1.18", "1.26"])
 def test_up_to_1_26_key_encipherment_is_always_asked_for(minor):
-    assert usages(claim(minor), CLIENT_SIGNER, KEY) == ["digital signature", "key encipherment", "client auth"]
-    assert usages(claim(minor), SERVING_SIGNER, KEY) == ["digital signature", "key encipherment", "server auth"]
+    assert usages(claim(minor), CLIENT_SIGNER, KEY) == [
+        "digital signature",
+        "key encipherment",
+        "client auth",
+    ]
+    assert usages(claim(minor), SERVING_SIGNER, KEY) == [
+        "digital signature",
+        "key encipherment",
+        "server auth",
+    ]
 
 
 def test_from_1_27_only_rsa_keys_ask_for_key_encipherment():

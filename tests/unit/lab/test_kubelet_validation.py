@@ -152,7 +152,10 @@ def test_a_reservation_or_threshold_that_is_none_is_refused(argument, message):
     assert machine_fault("1.36", argument) == message
 
 
-ENFORCED = ("--enforce-node-allocatable=pods,kube-reserved", "--kube-reserved-cgroup=/system.slice/kubelet.service")
+ENFORCED = (
+    "--enforce-node-allocatable=pods,kube-reserved",
+    "--kube-reserved-cgroup=/system.slice/kubelet.service",
+)
 
 
 def test_a_reserved_cgroup_must_be_there_in_every_hierarchy(root):

@@ -87,7 +87,8 @@ class Api:
         Raises:
             ApiError: no answer came, or one that is not 2xx.
         """
-        for attempt in range(TRIES):
+        attempt = 0
+        while True:
             try:
                 with self._send(method, path, body, query, READ_SECONDS) as response:
                     return _decoded(response)
@@ -95,7 +96,7 @@ class Api:
                 if not error.passing or attempt == TRIES - 1:
                     raise
                 time.sleep(_pause(attempt, error.retry_after))
-        raise AssertionError("unreachable")
+            attempt += 1
 
     def each(self, function: Callable[[Item], Answer], items: Iterable[Item]) -> list[Answer]:
         """Call a function for all items, as many at once as there are connections; return the answers in order."""
@@ -110,7 +111,15 @@ class Api:
         found: list[dict[str, Any]] = []
         query = {"limit": PAGE, **(query or {})}
         while True:
-            page = self.request("GET", path, query=query)
+            try:
+                page = self.request("GET", path, query=query)
+            except ApiError as error:
+                if error.status != 410 or "continue" not in query:
+                    raise
+                # The list took so long that the server forgot where it was: from the start, once more.
+                del query["continue"]
+                found.clear()
+                continue
             # A list says once what its items are; one by one, they say it themselves.
             kind = {"apiVersion": page.get("apiVersion"), "kind": str(page.get("kind")).removesuffix("List")}
             found += [kind | item for item in page.get("items") or []]

@@ -11,7 +11,7 @@ from typing import Any
 from kube_api import Api, ApiError
 
 GROUP = "/apis/certificates.k8s.io"
-VERSIONS = ("v1", "v1beta1")
+OLD = "v1beta1"
 RESOURCE = "certificatesigningrequests"
 CLIENT_SIGNER = "kubernetes.io/kube-apiserver-client-kubelet"
 SERVING_SIGNER = "kubernetes.io/kubelet-serving"
@@ -26,7 +26,7 @@ class Requests:
 
     def __init__(self, api: Api) -> None:
         self.api = api
-        self._version = VERSIONS[0]
+        self._version = "v1"
 
     @property
     def path(self) -> str:
@@ -39,14 +39,14 @@ class Requests:
         Raises:
             ApiError: the API server cannot be asked, or serves neither version.
         """
-        for self._version in VERSIONS:
-            try:
-                found, version = self.api.items(self.path)
-                return [as_v1(request) for request in found], version
-            except ApiError as error:
-                if error.status != 404 or self._version == VERSIONS[-1]:
-                    raise
-        raise AssertionError
+        try:
+            found, version = self.api.items(self.path)
+        except ApiError as error:
+            if error.status != 404 or self._version == OLD:
+                raise
+            self._version = OLD
+            return self.items()
+        return [as_v1(request) for request in found], version
 
     def get(self, name: str) -> dict[str, Any] | None:
         """Return one request, or None where it is gone."""

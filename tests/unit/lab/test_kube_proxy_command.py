@@ -171,7 +171,9 @@ def test_a_client_certificate_that_is_missing_ends_it(machine, cluster):
     found = machine.run("kube-proxy", "1.36.2", f"--kubeconfig={path}", "--proxy-mode=iptables")
     assert found.returncode == 1
     assert (
-        "invalid configuration: [unable to read client-cert /nowhere/a.pem for u due to open /nowhere/a.pem: no such "
-        "file or directory, unable to read client-key /nowhere/a.pem for u due to open /nowhere/a.pem: no such file "
+        "invalid configuration: [unable to read client-cert /nowhere/a.pem for u due to open "
+        "/nowhere/a.pem: no such "
+        "file or directory, unable to read client-key /nowhere/a.pem for u due to open /nowhere/a.pem: "
+        "no such file "
         "or directory]"
     ) in found.stderr

@@ -84,7 +84,8 @@ def test_an_unknown_field_ends_a_kubelet(machine):
     path = machine.settings(noSuchField=1)
     found = machine.run("kubelet", "1.36.2", f"--config={path}")
     message = (
-        f"failed to load kubelet config file, path: {path}, error: failed to load Kubelet config file {path}, error "
+        f"failed to load kubelet config file, path: {path}, error: failed to load Kubelet config file "
+        f"{path}, error "
         r"failed to decode: strict decoding error: unknown field \"noSuchField\""
     )
     assert found.returncode == 1
@@ -96,7 +97,8 @@ def test_several_faults_are_told_at_once(machine):
     path = machine.settings(maxPods=-1, failCgroupV1=True)
     found = machine.run("kubelet", "1.36.2", f"--config={path}")
     assert (
-        "failed to validate kubelet configuration, error: [invalid configuration: maxPods (--max-pods) -1 must not be "
+        "failed to validate kubelet configuration, error: [invalid configuration: maxPods (--max-pods) "
+        "-1 must not be "
         "a negative number, kubelet is configured to not run on a host using cgroup v1. cgroup v1 support is "
         "unsupported and will be removed in a future release], path: &TypeMeta{Kind:,APIVersion:,}"
     ) in found.stderr

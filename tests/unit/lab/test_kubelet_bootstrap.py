@@ -165,7 +165,8 @@ def test_without_rotation_a_denied_request_ends_the_kubelet(machine, cluster, bo
     cluster.approve(pending(cluster, CLIENT), kind="Denied")
     assert kubelet.ended() == 1
     assert (
-        "failed to run Kubelet: cannot watch on the certificate signing request: certificate signing request is "
+        "failed to run Kubelet: cannot watch on the certificate signing request: certificate signing "
+        "request is "
         "denied, reason: Test, message: decided by a test"
     ) in kubelet.log
 

@@ -90,11 +90,13 @@ def test_a_key_that_is_there_twice_is_refused_with_its_line():
         ),
         (
             "authentication: [a]",
-            "array into Go struct field KubeletConfiguration.authentication of type v1beta1.KubeletAuthentication",
+            "array into Go struct field KubeletConfiguration.authentication of type "
+            "v1beta1.KubeletAuthentication",
         ),
         (
             'authentication: {webhook: {enabled: "x"}}',
-            "string into Go struct field KubeletWebhookAuthentication.authentication.webhook.enabled of type bool",
+            "string into Go struct field KubeletWebhookAuthentication.authentication.webhook.enabled of "
+            "type bool",
         ),
         (
             "registerWithTaints: [{key: 5}]",
@@ -126,7 +128,8 @@ def test_yamls_old_words_for_true_are_taken():
         ),
         (
             HEAD.replace("kind: Kubelet", "kind: KubeProxy"),
-            'no kind "KubeProxyConfiguration" is registered for version "kubelet.config.k8s.io/v1beta1" in scheme '
+            'no kind "KubeProxyConfiguration" is registered for version "kubelet.config.k8s.io/v1beta1" '
+            'in scheme '
             '"pkg/kubelet/apis/config/scheme/scheme.go:33"',
         ),
         ("foo: [", "yaml: line 1: did not find expected node content"),

@@ -130,7 +130,8 @@ def test_a_label_in_kubernetes_own_domain_ends_the_kubelet_from_1_16():
         "--node-labels in the 'kubernetes.io' namespace must begin with an allowed prefix "
         "(kubelet.kubernetes.io, node.kubernetes.io) or be in the specifically allowed set "
         "(beta.kubernetes.io/arch, beta.kubernetes.io/instance-type, beta.kubernetes.io/os, "
-        "failure-domain.beta.kubernetes.io/region, failure-domain.beta.kubernetes.io/zone, kubernetes.io/arch, "
+        "failure-domain.beta.kubernetes.io/region, failure-domain.beta.kubernetes.io/zone, "
+        "kubernetes.io/arch, "
         "kubernetes.io/hostname, kubernetes.io/os, node.kubernetes.io/instance-type, "
         "topology.kubernetes.io/region, topology.kubernetes.io/zone)"
     )

@@ -136,7 +136,8 @@ def test_a_runtime_that_is_not_there_ends_the_kubelet(machine, cluster):
     assert kubelet.ended() == 1
     assert (
         "failed to run Kubelet: validate service connection: validate CRI v1 runtime API for endpoint "
-        r"\"unix:///nowhere.sock\": rpc error: code = Unavailable desc = connection error: desc = \"transport: Error "
+        r"\"unix:///nowhere.sock\": rpc error: code = Unavailable desc = connection error: desc = "
+        r"\"transport: Error "
         r"while dialing: dial unix /nowhere.sock: connect: no such file or directory\""
     ) in kubelet.log
 
@@ -148,7 +149,8 @@ def test_with_dockershim_docker_must_be_there(machine, cluster):
     )
     assert kubelet.ended() == 255
     assert (
-        "failed to run Kubelet: failed to create kubelet: failed to get docker version: Cannot connect to the Docker "
+        "failed to run Kubelet: failed to create kubelet: failed to get docker version: Cannot connect "
+        "to the Docker "
         f"daemon at unix://{machine.socket}x. Is the docker daemon running?"
     ) in kubelet.log
 
@@ -162,7 +164,8 @@ def test_with_dockershim_the_cni_folder_is_the_flags(machine, cluster):
     kubelet = machine.kubelet("1.14.10", node_credentials(cluster), "--address=127.0.0.1", *flags)
     kubelet.logged("Successfully registered node")
     assert becomes(cluster, "False")["message"] == (
-        "runtime network not ready: NetworkReady=false reason:NetworkPluginNotReady message:docker: network plugin "
+        "runtime network not ready: NetworkReady=false reason:NetworkPluginNotReady message:docker: "
+        "network plugin "
         "is not ready: cni config uninitialized"
     )
     (folder / "10-default.conf").write_text("{}")

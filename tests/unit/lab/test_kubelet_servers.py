@@ -146,12 +146,14 @@ def test_a_port_that_is_taken_ends_the_kubelet(machine):
     [
         (
             {"authentication": {"x509": {"clientCAFile": "/nowhere/ca.crt"}}},
-            "failed to run Kubelet: unable to load client CA file /nowhere/ca.crt: open /nowhere/ca.crt: no such "
+            "failed to run Kubelet: unable to load client CA file /nowhere/ca.crt: open /nowhere/ca.crt: "
+            "no such "
             "file or directory",
         ),
         (
             {"tlsCertFile": "/nowhere/a.crt", "tlsPrivateKeyFile": "/nowhere/a.key"},
-            "failed to run Kubelet: failed to create kubelet: failed to load certificate: open /nowhere/a.crt: no "
+            "failed to run Kubelet: failed to create kubelet: failed to load certificate: open "
+            "/nowhere/a.crt: no "
             "such file or directory",
         ),
     ],

@@ -44,7 +44,8 @@ def test_the_defaults_are_valid(minor):
         ("--healthz-port=70000", "healthzPort (--healthz-port) 70000 must be between 1 and 65535, inclusive"),
         (
             "--image-gc-high-threshold=101",
-            "imageGCHighThresholdPercent (--image-gc-high-threshold) 101 must be between 0 and 100, inclusive",
+            "imageGCHighThresholdPercent (--image-gc-high-threshold) 101 must be between 0 and 100, "
+            "inclusive",
         ),
         (
             "--image-gc-low-threshold=85",
@@ -59,7 +60,8 @@ def test_the_defaults_are_valid(minor):
         ),
         (
             "--enforce-node-allocatable=none,pods",
-            "enforceNodeAllocatable (--enforce-node-allocatable) may not contain additional enforcements when "
+            "enforceNodeAllocatable (--enforce-node-allocatable) may not contain additional enforcements "
+            "when "
             '"none" is specified',
         ),
         (
@@ -69,7 +71,8 @@ def test_the_defaults_are_valid(minor):
         ),
         (
             "--hairpin-mode=foo",
-            'option "foo" specified for hairpinMode (--hairpin-mode). Valid options are "none", "hairpin-veth" or '
+            'option "foo" specified for hairpinMode (--hairpin-mode). Valid options are "none", '
+            '"hairpin-veth" or '
             '"promiscuous-bridge"',
         ),
         (
@@ -119,7 +122,8 @@ def test_cgroup_v1_can_be_refused_by_choice_from_1_31(root):
     [
         (
             "1.14",
-            "Running with swap on is not supported, please disable swap! or set --fail-swap-on flag to false. "
+            "Running with swap on is not supported, please disable swap! or set --fail-swap-on flag to "
+            "false. "
             "/proc/swaps contained: [Filename /dev/sda2]",
         ),
         (
@@ -140,7 +144,8 @@ def test_swap_is_refused_unless_it_is_allowed(root, minor, message):
     [
         (
             "--kube-reserved=cpu=x",
-            '--kube-reserved value failed to parse: failed to parse quantity "x" for "cpu" resource: quantities must '
+            '--kube-reserved value failed to parse: failed to parse quantity "x" for "cpu" resource: '
+            'quantities must '
             "match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'",
         ),
         ("--system-reserved=gpu=1", '--system-reserved value failed to parse: cannot reserve "gpu" resource'),
@@ -174,8 +179,10 @@ def test_a_reserved_cgroup_must_be_there_in_every_hierarchy(root):
 def test_with_systemds_driver_a_reserved_cgroup_is_a_slice(root):
     settings_ = resolve("1.36", "--cgroup-driver=systemd", ENFORCED[0], "--kube-reserved-cgroup=/a-b.slice")
     assert node_machine.missing_cgroups(settings_) == (
-        'Failed to enforce Kube Reserved Cgroup Limits on "/a-b.slice": could not read controllers for cgroup '
-        f'["a" "b"]: open {root}/sys/fs/cgroup/a.slice/a-b.slice/cgroup.controllers: no such file or directory'
+        'Failed to enforce Kube Reserved Cgroup Limits on "/a-b.slice": could not read controllers for '
+        'cgroup '
+        f'["a" "b"]: open {root}/sys/fs/cgroup/a.slice/a-b.slice/cgroup.controllers: no such file or '
+        'directory'
     )
     (root / "sys/fs/cgroup/a.slice/a-b.slice").mkdir(parents=True)
     assert node_machine.missing_cgroups(settings_) is None

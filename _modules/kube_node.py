@@ -161,9 +161,14 @@ def _machine():
         "salt-call", path=f"{Path(sys.executable).parent}:/usr/bin:/usr/local/bin:/opt/salt/bin"
     )
     config_dir = kube_node_units.word(f"--config-dir={__opts__['config_dir']}")
+    resolved = Path("/run/systemd/resolve/resolv.conf")
     return {
         "id": __opts__["id"],
         "address": addresses[0] if addresses else None,
+        "os_family": __grains__.get("os_family"),
+        "os_release": __grains__.get("osfinger"),
+        "processor": __grains__.get("cpuarch"),
+        "resolv_conf": str(resolved) if resolved.exists() else None,
         "salt_call": f"{salt_call or '/usr/bin/salt-call'} {config_dir}",
     }
 

@@ -1,10 +1,10 @@
 """
 Approves kubelets' certificate signing requests on the Salt master, after judging each of them.
 
-Runs on the master, called by the runner ``kube_node``. A cluster is known here by its name: its kubeconfig lies in the
-master's configuration folder as ``kube_node/<cluster>.kubeconfig`` and needs only the rights of
-``kube_node/master/files/approver.yaml``. What may be approved is decided by ``kubelet_csr_policy`` alone, from what the
-Kubernetes API authenticated and what the master itself holds; never from an event.
+Runs on the master, called by the runner ``kube_node``. A cluster is known here by its name: its kubeconfig
+lies in the master's configuration folder as ``kube_node/<cluster>.kubeconfig`` and needs only the rights of
+``kube_node/master/files/approver.yaml``. What may be approved is decided by ``kubelet_csr_policy`` alone,
+from what the Kubernetes API authenticated and what the master itself holds; never from an event.
 """
 
 from __future__ import annotations
@@ -15,25 +15,21 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 import kube_api
-import kube_node_identity
+import kube_node_approver
+import kube_node_audit
+import kube_node_rights
+import kubelet_csr_facts
+import kubelet_csr_pass
 import kubelet_csr_policy
-import kubelet_csr_request
-import salt.key
-import salt.pillar
 import salt.utils.event
-import salt.utils.minions
+from kubelet_csr_api import SERVING_SIGNER, Requests
 from salt.exceptions import CommandExecutionError
 
 log = logging.getLogger(__name__)
 
 __virtualname__ = "kubelet_csr"
 
-REQUESTS = "/apis/certificates.k8s.io/v1/certificatesigningrequests"
-NODES = "/api/v1/nodes"
-TRIES = 3
 LOOK_SECONDS = 8
-CLIENT_SIGNER = kubelet_csr_policy.DEFAULT_POLICY["client_signer"]
-SERVING_SIGNER = kubelet_csr_policy.DEFAULT_POLICY["serving_signer"]
 
 
 def __virtual__():
@@ -55,25 +51,6 @@ def clusters():
     return sorted(path.stem for path in _kubeconfigs().glob("*.kubeconfig"))
 
 
-def cluster_of(minion):
-    """
-    Return the name of the cluster that a minion belongs to, or None where it is not an accepted one of ours.
-
-    minion
-        A minion id; any value is taken, since it may come from a forged event.
-
-    CLI Example:
-
-    .. code-block:: bash
-
-        salt-run salt.cmd kubelet_csr.cluster_of worker-1
-    """
-    if not isinstance(minion, str) or minion not in _accepted():
-        return None
-    found = _identity(minion)
-    return found.cluster if found else None
-
-
 def pending(cluster):
     """
     Judge every pending kubelet request of a cluster, and write nothing.
@@ -81,7 +58,7 @@ def pending(cluster):
     cluster
         The cluster's name.
 
-    Returns a list of ``{cluster, name, signer, node, minion, verdict, rule, message}``.
+    Returns a list of decisions, as :py:func:`approve` does.
 
     CLI Example:
 
@@ -89,9 +66,22 @@ def pending(cluster):
 
         salt-run salt.cmd kubelet_csr.pending production
     """
-    api = _connect(cluster)
-    requests, _ = _ask(cluster, api, api.items, REQUESTS)
-    return [_judge(api, cluster, request, requests)[0] for request in requests if _undecided(request)]
+    settings, requests, decisions = _settings(), _connect(cluster), []
+    found, _ = _ask(cluster, requests, requests.items)
+    _ask(
+        cluster,
+        requests,
+        _judge,
+        cluster,
+        requests,
+        found,
+        _undecided(found),
+        settings,
+        decisions.append,
+        (),
+        True,
+    )
+    return decisions
 
 
 def approve(cluster, minions=(), wait_seconds=0):
@@ -107,9 +97,11 @@ def approve(cluster, minions=(), wait_seconds=0):
     wait_seconds
         How long to wait for them, by one watch.
 
-    Returns a list of ``{cluster, name, signer, node, minion, verdict, rule, message}``.
+    Returns a list of ``{cluster, name, uid, created, signer, requestor, node, minion, key_sha256, verdict,
+    rule, message}``.
 
-    Raises a CommandExecutionError when the API server cannot be asked, or refuses; what was not decided stays pending.
+    Raises a CommandExecutionError when the API server cannot be asked, or refuses; what was not decided
+    stays pending.
 
     CLI Example:
 
@@ -117,47 +109,158 @@ def approve(cluster, minions=(), wait_seconds=0):
 
         salt-run salt.cmd kubelet_csr.approve production
     """
-    api = _connect(cluster)
-    return _ask(cluster, api, _approve, api, cluster, set(minions), wait_seconds)
+    settings, requests = _settings(), _connect(cluster)
+    return _ask(cluster, requests, _approve, cluster, requests, settings, set(minions), wait_seconds)
 
 
-def _approve(api, cluster, minions, wait_seconds):
-    requests, version = api.items(REQUESTS)
-    known = {request["metadata"]["name"]: request for request in requests}
+def explain(cluster, what):
+    """
+    Say rule by rule why a request is, or is not, approved; with what is known of its node.
+
+    cluster
+        The cluster's name.
+
+    what
+        The name of a request, or that of a node: its newest request is taken.
+
+    Returns ``{cluster, node, minion, request, rules}``: ``request`` is None where there is none, ``rules`` a
+    list of
+    ``{name, state, expected, found, todo}``.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-run salt.cmd kubelet_csr.explain production worker-1
+    """
+    requests, settings = _connect(cluster), _settings()
+    found, _ = _ask(cluster, requests, requests.items)
+    mine = [one for one in found if what in (one["metadata"]["name"], kubelet_csr_facts.outline(one).node)]
+    request = max(mine, key=lambda one: str(one["metadata"].get("creationTimestamp")), default=None)
+    node = kubelet_csr_facts.outline(request).node if request else what
+    owner = __salt__["kube_node_minions.owners"](cluster, [node] if node else []).get(node)
+    known = {
+        "cluster": cluster,
+        "node": node,
+        "minion": owner and owner.minion_id,
+        "request": None,
+        "rules": [],
+    }
+    if request is None:
+        return known
+    (facts,) = _ask(cluster, requests, _gather, cluster, requests, found, (), [request])
+    rules = kubelet_csr_policy.explain(request, facts, settings.policy)
+    return known | {"request": request["metadata"]["name"], "rules": [rule._asdict() for rule in rules]}
+
+
+def audit(last=50):
+    """
+    Return the last decisions of the audit log.
+
+    last
+        How many.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-run salt.cmd kubelet_csr.audit last=10
+    """
+    return kube_node_audit.read(_audit_log(_settings()), last)
+
+
+def check_rights(kubeconfig, remove=False):
+    """
+    Report the bindings by which others than the approver may approve kubelets' requests.
+
+    kubeconfig
+        The path of an administrator's kubeconfig.
+
+    remove
+        Remove those by which kube-controller-manager approves for nodes.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-run salt.cmd kubelet_csr.check_rights /root/admin.conf
+    """
+    try:
+        api = kube_api.Api(kubeconfig)
+        return kube_node_rights.check(api, remove)
+    except kube_api.ApiError as error:
+        raise CommandExecutionError(str(error)) from error
+
+
+def _approve(cluster, requests, settings, minions, wait_seconds):
+    listed, version = requests.items()
+    known = {request["metadata"]["name"]: request for request in listed}
     decisions, waiting, deadline = {}, set(minions), time.monotonic() + wait_seconds
     pause = 1
     while True:
-        for name, request in known.items():
-            if _undecided(request) and decisions.get(name, {}).get("verdict") in (None, "ignore"):
-                decisions[name] = _told(_settle(api, cluster, request, known.values()), decisions.get(name))
+        todo = [one for one in _undecided(known.values()) if _is_open(decisions.get(one["metadata"]["name"]))]
+        news = []
+        try:
+            _judge(cluster, requests, known.values(), todo, settings, news.append, minions)
+        finally:  # what was written is told, also when the API server went away in the middle
+            _record([one for one in news if one != decisions.get(one["name"])], settings)
+            decisions |= {decision["name"]: decision for decision in news}
         waiting -= _served(decisions.values())
         left = deadline - time.monotonic()
         if not waiting or left <= 0:
             return list(decisions.values())
         # What was left alone is looked at again: its node may have registered meanwhile.
-        version, came = _await_request(api, version, known, min(left, pause))
+        version, came = _await_request(requests, version, known, min(left, pause))
         pause = 1 if came else min(2 * pause, LOOK_SECONDS)
 
 
-def _await_request(api, version, known, seconds):
+def _judge(cluster, requests, found, todo, settings, tell, also=(), dry_run=False):
+    def gather(those):
+        return _gather(cluster, requests, found, also, those)
+
+    kubelet_csr_pass.run(cluster, requests, todo, gather, settings.policy, tell, dry_run)
+
+
+def _gather(cluster, requests, found, also, those):
+    """Return the facts about requests: of their minions from this master, of their Nodes from the API."""
+    names = [kubelet_csr_facts.outline(one).node for one in those]
+    owners = __salt__["kube_node_minions.owners"](cluster, {name for name in names if name}, also)
+    nodes = kubelet_csr_facts.nodes(requests.api, owners)
+    old = kubelet_csr_facts.superseded(_undecided(found))
+    return [
+        kubelet_csr_facts.facts(owners.get(name), nodes.get(name), one["metadata"].get("uid") in old)
+        for one, name in zip(those, names, strict=True)
+    ]
+
+
+def _await_request(requests, version, known, seconds):
     """Watch for at most `seconds`; return the resourceVersion to go on from, and whether a request came."""
-    for event in api.watch(REQUESTS, version, seconds):
+    for event in requests.watch(version, seconds):
         if event["type"] == "ERROR":  # 410: the server no longer knows that version
-            requests, version = api.items(REQUESTS)
-            known.update((request["metadata"]["name"], request) for request in requests)
+            listed, version = requests.items()
+            known.update((request["metadata"]["name"], request) for request in listed)
             return version, True
         changed = event["object"]
         name, version = changed["metadata"]["name"], changed["metadata"]["resourceVersion"]
         known[name] = changed
         if event["type"] == "DELETED":
             del known[name]
-        elif event["type"] == "ADDED" and _undecided(changed):
+        elif event["type"] == "ADDED" and kubelet_csr_facts.is_pending(changed):
             return version, True
     return version, False
 
 
+def _undecided(requests):
+    return [request for request in requests if kubelet_csr_facts.is_pending(request)]
+
+
+def _is_open(decision):
+    return decision is None or decision["verdict"] == "ignore"
+
+
 def _served(decisions):
-    """Return the minions whose last request, the one for the serving certificate, is among the approved ones."""
+    """Return the minions whose last request, the one for the serving certificate, is among the approved
+    ones."""
     return {
         decision["minion"]
         for decision in decisions
@@ -165,154 +268,35 @@ def _served(decisions):
     }
 
 
-def _settle(api, cluster, request, others):
-    """Judge one request and write the decision; a request that changed meanwhile is judged anew."""
-    for _ in range(TRIES):
-        decision, judged = _judge(api, cluster, request, others)
-        if judged.verdict == "ignore":
-            return decision
-        try:
-            _write(api, request, judged)
-            return decision
-        except kube_api.ApiError as error:
-            if error.status not in (404, 409):
-                raise
-        try:
-            request = api.request("GET", f"{REQUESTS}/{request['metadata']['name']}")
-        except kube_api.ApiError as error:
-            if error.status != 404:
-                raise
-            break
-    return decision | {"verdict": "ignore", "rule": "conflict", "message": "was changed while it was judged"}
-
-
-def _write(api, request, judged):
-    """Write a decision with the uid and resourceVersion it was made on, so that it falls on that object or on none."""
-    now = datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
-    condition = {
-        "type": "Approved" if judged.verdict == "approve" else "Denied",
-        "status": "True",
-        "reason": "KubeNodePolicy",
-        "message": judged.message,
-        "lastUpdateTime": now,
-    }
-    status = request.get("status") or {}
-    body = request | {"status": status | {"conditions": [*(status.get("conditions") or []), condition]}}
-    api.request("PUT", f"{REQUESTS}/{request['metadata']['name']}/approval", body)
-
-
-def _judge(api, cluster, request, others):
-    """Return the decision on a request as operators read it, and as the policy gave it."""
-    facts = _facts(api, cluster, request, others)
-    policy = __opts__.get("kube_node", {}).get("policy", {})
-    judged = kubelet_csr_policy.decide(request, facts, kubelet_csr_policy.DEFAULT_POLICY | policy)
-    node = facts["node"] or {}
-    metadata, spec = request.get("metadata") or {}, request.get("spec") or {}
-    return {
-        "cluster": cluster,
-        "name": metadata.get("name"),
-        "signer": spec.get("signerName"),
-        "node": node.get("name"),
-        "minion": node.get("minion_id"),
-        "verdict": judged.verdict,
-        "rule": judged.rule,
-        "message": judged.message,
-    }, judged
-
-
-def _facts(api, cluster, request, others):
-    """Gather what the policy decides on: csr-policy's inputs, from the API and from this master alone."""
-    name = kubelet_csr_request.outline(request).node
-    ours = _node(cluster, name) if name else None
-    return {
-        "now": datetime.now(timezone.utc),
-        "event_minion_id": None,
-        "minion_accepted": ours is not None,
-        "node": ours
-        and {
-            "name": ours.name,
-            "minion_id": ours.minion_id,
-            "dns_names": list(ours.dns_names),
-            "ips": list(ours.addresses),
-            "roles": [],
-        },
-        "attested_spki_sha256": None,
-        "bootstrap_token_id": ours and ours.bootstrap_token_id,
-        "attested_client_cert_sha256": None,
-        "node_object": _node_object(api, name) if ours else {"exists": False, "ready": False},
-        "superseded": _superseded(request, others),
-    }
-
-
-def _node(cluster, name):
-    """Return the one accepted minion whose pillar names it node `name` of `cluster`, or None."""
-    claims = [
-        found
-        for found in map(_identity, sorted(_accepted()))
-        if found and found.cluster == cluster and found.name == name
-    ]
-    if len(claims) > 1:
-        log.error(
-            "kube_node: node %s of %s is claimed by the minions %s: give each a node.name of its own",
-            name,
-            cluster,
-            ", ".join(found.minion_id for found in claims),
-        )
-    return claims[0] if len(claims) == 1 else None
-
-
-def _accepted():
-    return set(salt.key.get_key(__opts__).list_keys().get("minions", []))
-
-
-def _identity(minion):
-    """Return who a minion is by the pillar that this master compiles for it now."""
-    grains = salt.utils.minions.get_minion_data(minion, __opts__)[1] or {}
-    compiled = salt.pillar.Pillar({**__opts__, "file_client": "local"}, grains, minion, "base").compile_pillar()
-    return kube_node_identity.identity(compiled.get("kube_node"), minion)
-
-
-def _node_object(api, name):
+def _record(decisions, settings):
+    """Put decisions into the master's log, the audit log, the counters, and on the master's event bus."""
+    if not decisions:
+        return
+    now = datetime.now(timezone.utc)
+    for decision in decisions:
+        log.info("kube_node: %(verdict)s %(name)r of %(cluster)s: %(rule)s: %(message)s", decision)
     try:
-        conditions = (api.request("GET", f"{NODES}/{name}").get("status") or {}).get("conditions") or []
-    except kube_api.ApiError as error:
-        if error.status != 404:
-            raise
-        return {"exists": False, "ready": False}
-    ready = any(condition.get("type") == "Ready" and condition.get("status") == "True" for condition in conditions)
-    return {"exists": True, "ready": ready}
-
-
-def _superseded(request, others):
-    """Tell whether a newer pending request of the same requestor for the same signer and node exists."""
-    return any(
-        _same_asker(request, other) and _undecided(other) and _created(other) > _created(request) for other in others
-    )
-
-
-def _same_asker(one, other):
-    keys = ("username", "signerName")
-    return all((one.get("spec") or {}).get(key) == (other.get("spec") or {}).get(key) for key in keys) and (
-        kubelet_csr_request.outline(one).node == kubelet_csr_request.outline(other).node
-    )
-
-
-def _created(request):
-    return str((request.get("metadata") or {}).get("creationTimestamp"))
-
-
-def _undecided(request):
-    conditions = (request.get("status") or {}).get("conditions")
-    return (request.get("spec") or {}).get("signerName") in (CLIENT_SIGNER, SERVING_SIGNER) and not conditions
-
-
-def _told(decision, before):
-    """Log a decision that is news and put it on the master's event bus; return it."""
-    if decision != before:
-        log.info("kube_node: %(verdict)s %(name)s of %(cluster)s: %(rule)s: %(message)s", decision)
-        with salt.utils.event.get_event("master", opts=__opts__, listen=False) as bus:
+        kube_node_audit.append(
+            _audit_log(settings), "".join(kube_node_audit.line(one, now) for one in decisions)
+        )
+        if settings.metrics_file:
+            kube_node_audit.count(Path(settings.metrics_file), decisions, now)
+    except OSError as error:  # a full disk keeps no node out: the decisions stand in the master's own log
+        log.error("kube_node: decisions could not be recorded: %s", error)
+    with salt.utils.event.get_event("master", opts=__opts__, listen=False) as bus:
+        for decision in decisions:
             bus.fire_event(dict(decision), f"kube_node/csr/{decision['verdict']}")
-    return decision
+
+
+def _audit_log(settings):
+    return Path(settings.audit_log or Path(__opts__["log_file"]).with_name("kube_node_audit.log"))
+
+
+def _settings():
+    settings, faults = kube_node_approver.settings(__opts__.get("kube_node"))
+    if faults:
+        raise CommandExecutionError(f"the master's configuration: {'; '.join(faults)}")
+    return settings
 
 
 def _kubeconfigs():
@@ -320,17 +304,24 @@ def _kubeconfigs():
 
 
 def _connect(cluster):
+    if cluster not in clusters():
+        folder, known = _kubeconfigs(), ", ".join(clusters()) or "none"
+        raise CommandExecutionError(
+            f"cluster {cluster}: there is no kubeconfig {folder / f'{cluster}.kubeconfig'}; "
+            f"clusters with one: {known}"
+        )
     try:
-        return kube_api.Api(str(_kubeconfigs() / f"{cluster}.kubeconfig"))
+        return Requests(kube_api.Api(str(_kubeconfigs() / f"{cluster}.kubeconfig")))
     except kube_api.ApiError as error:
         raise CommandExecutionError(f"cluster {cluster}: {error}") from error
 
 
-def _ask(cluster, api, function, *args):
+def _ask(cluster, requests, function, *args):
     """Call a function that speaks to the API; what fails is told with the cluster and its address."""
     try:
         return function(*args)
     except kube_api.ApiError as error:
         raise CommandExecutionError(
-            f"cluster {cluster} at {api.server}: {error}; undecided requests stay pending for the next knock"
+            f"cluster {cluster} at {requests.api.server}: {kubelet_csr_pass.with_right(error)}; "
+            "undecided requests stay pending for the next knock"
         ) from error

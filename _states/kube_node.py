@@ -14,7 +14,7 @@ __virtualname__ = "kube_node"
 POLL_SECONDS = 0.5
 
 
-def preflight(name, binaries):
+def preflight(name, binaries, certificates=()):
     """
     Check what can be checked before anything is touched; changes nothing.
 
@@ -24,14 +24,22 @@ def preflight(name, binaries):
     binaries
         List of ``{name, link, path, source, sha256}``: each source must be there and have that digest.
 
+    certificates
+        Paths of files that the operator puts there: with ``certificates.mode: static`` none is issued.
+
     .. code-block:: yaml
 
         preflight-passed:
           kube_node.preflight:
             - binaries: {{ kube_node.binaries.files | json }}
+            - certificates: {{ kube_node.kubelet.provided | json }}
             - failhard: True
     """
-    faults = __salt__["kube_node.binary_faults"](binaries)
+    faults = __salt__["kube_node.binary_faults"](binaries) + [
+        f"certificates.mode: static needs {path}, put the node's own there or set the mode to bootstrap"
+        for path in certificates
+        if not Path(path).is_file()
+    ]
     if faults:
         return _result(name, False, "Nothing was touched:\n" + "\n".join(faults))
     return _result(name, True, "Nothing stands in the way")

@@ -1,7 +1,8 @@
 """The master's talk with a Kubernetes API server: one kubeconfig, one pool of keep-alive connections.
 
-The official client reads the kubeconfig (certificates, tokens, exec plugins); the requests are plain JSON over urllib3,
-for the judge wants objects as the server wrote them. The environment (proxies, CA bundles) changes nothing.
+The official client reads the kubeconfig (certificates, tokens, exec plugins); the requests are plain JSON
+over urllib3, for the judge wants objects as the server wrote them. The environment (proxies, CA bundles)
+changes nothing.
 """
 
 from __future__ import annotations
@@ -81,8 +82,8 @@ class Api:
     def request(self, method: str, path: str, body: Any = None, query: dict[str, Any] | None = None) -> Any:
         """Send one request and return the decoded answer; what passes by itself is tried again, a few times.
 
-        A write is tried again like the rest, so it must carry a resourceVersion: the second one of two that both
-        arrived is then a 409.
+        A write is tried again like the rest, so it must carry a resourceVersion: the second one of two that
+        both arrived is then a 409.
 
         Raises:
             ApiError: no answer came, or one that is not 2xx.
@@ -99,7 +100,7 @@ class Api:
             attempt += 1
 
     def each(self, function: Callable[[Item], Answer], items: Iterable[Item]) -> list[Answer]:
-        """Call a function for all items, as many at once as there are connections; return the answers in order."""
+        """Call a function for all items, as many at once as there are connections; answers in order."""
         items = list(items)
         if len(items) < 2:
             return [function(item) for item in items]
@@ -129,8 +130,9 @@ class Api:
             query["continue"] = metadata["continue"]
 
     def watch(self, path: str, resource_version: str, seconds: float) -> Iterator[dict[str, Any]]:
-        """Yield `{type, object}` of each change to a collection after `resource_version`, for at most `seconds`."""
-        query = {"watch": 1, "resourceVersion": resource_version, "timeoutSeconds": max(1, int(seconds))}
+        """Yield `{type, object}` of each change after `resource_version`, for at most `seconds`."""
+        timeout = max(1, int(seconds))
+        query = {"watch": 1, "resourceVersion": resource_version, "timeoutSeconds": timeout}
         with self._send("GET", path, None, query, seconds + CONNECT_SECONDS) as response:
             if response.status != 200:
                 _decoded(response)
@@ -144,7 +146,8 @@ class Api:
 
         url = f"{self.server}{quote(path, safe='/')}{'?' + urlencode(query) if query else ''}"
         headers = {"Accept": "application/json", "User-Agent": "kube_node"}
-        if token := self._settings.get_api_key_with_prefix("authorization"):
+        # Clients up to 34 call it authorization.
+        if token := self._settings.get_api_key_with_prefix("BearerToken", "authorization"):
             headers["Authorization"] = token
         try:
             return self._pool.request(
@@ -163,8 +166,7 @@ class Api:
 
 
 def _pause(attempt: int, retry_after: float | None) -> float:
-    """Return how many seconds to wait before the next try: what the server asks for, or longer each time; with
-    jitter, since many may be waiting alike."""
+    """Return the seconds until the next try: what the server asks for, or more each time, with jitter."""
     if retry_after is not None:
         return min(retry_after, LONGEST_RETRY_AFTER) * random.uniform(1, 1.2)
     return random.uniform(0.5, 1) * min(LONGEST_PAUSE, FIRST_PAUSE * 2**attempt)

@@ -21,82 +21,134 @@ class File:
     wanted: bool = True
 
 
+SYSTEMD = "/etc/systemd/system"
+
+
 def by_room(node: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:
     """Return the files of each room.
 
     Args:
-        node: the parameters as `kube_node_parameters.compile` returns them.
+        node: the parameters as `kube_node_parameters.compile_node` returns them.
 
     Returns:
         For each room (`kubelet`, `cni`, …) a list of `{id, path, template, mode, secret, wanted}`.
     """
-    paths = node["paths"]
-    systemd = "/etc/systemd/system"
     rooms = {
-        "os": [
-            File("kernel-parameters", "/etc/sysctl.d/95-kube-node.conf", "os/files/sysctl.conf.jinja"),
-        ],
-        "containerd": [
-            File(
-                "containerd-config",
-                "/etc/containerd/config.toml",
-                "runtime/containerd/files/config.toml.jinja",
-            ),
-        ],
+        "os": [File("kernel-parameters", "/etc/sysctl.d/95-kube-node.conf", "os/files/sysctl.conf.jinja")],
+        node["runtime"]["name"]: _containerd(node)
+        if node["runtime"]["name"] == "containerd"
+        else _docker(node),
         "cni": [
             File(
                 "cni-default-network",
-                f"{paths['cni_config']}/10-default.conf",
+                f"{node['paths']['cni_config']}/10-default.conf",
                 "cni/files/10-default.conf.jinja",
                 wanted=node["network"]["plugin"] == "none",
             ),
         ],
-        "certificates": [
-            File("cluster-ca", f"{paths['certificates']}/ca.crt", "certificates/files/ca.crt.jinja"),
-            File(
-                "bootstrap-kubeconfig",
-                f"{paths['kubernetes']}/bootstrap.kubeconfig",
-                "certificates/files/bootstrap.kubeconfig.jinja",
-                mode="0600",
-                secret=True,
-            ),
-        ],
-        "kubelet": [
-            File("kubelet-config", f"{paths['kubelet']}/config.yaml", "kubelet/files/config.yaml.jinja"),
-            File(
-                "kubelet-knock-unit",
-                f"{systemd}/kube-node-knock.service",
-                "kubelet/files/kube-node-knock.service.jinja",
-            ),
-            File("kubelet-unit", f"{systemd}/kubelet.service", "kubelet/files/kubelet.service.jinja"),
-        ],
-        "kube_proxy": [
-            File(
-                "kube-proxy-kubeconfig",
-                f"{paths['kubernetes']}/kube-proxy.kubeconfig",
-                "kube_proxy/files/kube-proxy.kubeconfig.jinja",
-                mode="0600",
-            ),
-            File(
-                "kube-proxy-config",
-                f"{paths['kube_proxy']}/config.yaml",
-                "kube_proxy/files/config.yaml.jinja",
-            ),
-            File(
-                "kube-proxy-unit",
-                f"{systemd}/kube-proxy.service",
-                "kube_proxy/files/kube-proxy.service.jinja",
-            ),
-        ],
+        "certificates": _certificates(node),
+        "kubelet": _kubelet(node),
+        "kube_proxy": _kube_proxy(node),
     }
     return {room: [asdict(file) for file in files] for room, files in rooms.items()}
+
+
+def _containerd(node: dict[str, Any]) -> list[File]:
+    template = f"runtime/containerd/files/config.v{node['runtime']['schema']}.toml.jinja"
+    return [File("containerd-config", "/etc/containerd/config.toml", template)]
+
+
+def _docker(node: dict[str, Any]) -> list[File]:
+    files = "runtime/docker/files"
+    adapter = node["runtime"]["unit"] == "cri-docker.service"
+    return [
+        File("docker-config", "/etc/docker/daemon.json", f"{files}/daemon.json.jinja"),
+        File("docker-unit", f"{SYSTEMD}/docker.service", f"{files}/docker.service.jinja"),
+        *(
+            File(id, f"{SYSTEMD}/{unit}", f"{files}/{unit}.jinja", wanted=adapter)
+            for id, unit in (
+                ("cri-docker-unit", "cri-docker.service"),
+                ("cri-docker-socket-unit", "cri-docker.socket"),
+            )
+        ),
+    ]
+
+
+def _certificates(node: dict[str, Any]) -> list[File]:
+    bootstrap = node["certificates"]["mode"] == "bootstrap"
+    files = [
+        File("cluster-ca", node["paths"]["ca"], "certificates/files/ca.crt.jinja"),
+        File(
+            "bootstrap-kubeconfig",
+            f"{node['paths']['kubernetes']}/bootstrap.kubeconfig",
+            "certificates/files/bootstrap.kubeconfig.jinja",
+            mode="0600",
+            secret=True,
+            wanted=bootstrap,
+        ),
+    ]
+    # In mode bootstrap the kubelet writes this one itself.
+    kubeconfig = File(
+        "kubelet-kubeconfig",
+        f"{node['paths']['kubernetes']}/kubelet.kubeconfig",
+        "certificates/files/kubelet.kubeconfig.jinja",
+        mode="0600",
+    )
+    return files if bootstrap else [*files, kubeconfig]
+
+
+def _kubelet(node: dict[str, Any]) -> list[File]:
+    cgroups = node["kubelet"]["cgroups"]
+    return [
+        File(
+            "kubelet-config",
+            f"{node['paths']['kubelet']}/config.yaml",
+            "kubelet/files/config.yaml.jinja",
+            wanted=bool(node["kubelet"]["config_yaml"]),
+        ),
+        File(
+            "kubelet-knock-unit",
+            f"{SYSTEMD}/kube-node-knock.service",
+            "kubelet/files/kube-node-knock.service.jinja",
+            wanted=node["certificates"]["mode"] == "bootstrap",
+        ),
+        *(
+            File(f"slice-{slice_['name']}", slice_["path"], "kubelet/files/slice.jinja")
+            for slice_ in cgroups["slices"]
+        ),
+        File(
+            "kubelet-cgroups-unit",
+            f"{SYSTEMD}/kube-node-cgroups.service",
+            "kubelet/files/kube-node-cgroups.service.jinja",
+            wanted=cgroups["v1"],
+        ),
+        File("kubelet-unit", f"{SYSTEMD}/kubelet.service", "kubelet/files/kubelet.service.jinja"),
+    ]
+
+
+def _kube_proxy(node: dict[str, Any]) -> list[File]:
+    return [
+        File(
+            "kube-proxy-kubeconfig",
+            f"{node['paths']['kubernetes']}/kube-proxy.kubeconfig",
+            "kube_proxy/files/kube-proxy.kubeconfig.jinja",
+            mode="0600",
+        ),
+        File(
+            "kube-proxy-config",
+            f"{node['paths']['kube_proxy']}/config.yaml",
+            "kube_proxy/files/config.yaml.jinja",
+            wanted=bool(node["kube_proxy"]["config_yaml"]),
+        ),
+        File("kube-proxy-unit", f"{SYSTEMD}/kube-proxy.service", "kube_proxy/files/kube-proxy.service.jinja"),
+    ]
 
 
 def render(node: dict[str, Any], templates: dict[str, str]) -> dict[str, str]:
     """Render the content of every wanted file as Salt would.
 
     Args:
-        node: the parameters as `kube_node_parameters.compile` returns them.
+        node: the parameters as `kube_node_parameters.compile_node` returns them.
         templates: the text of each template, and of `kube_node/map.jinja`, by its path in the state tree.
 
     Returns:

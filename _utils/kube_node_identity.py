@@ -44,3 +44,13 @@ def identity(pillar: Any, minion_id: str) -> Identity | None:
         dns_names=(name, *(other for other in node.get("dns_names", ()) if other != name)),
         bootstrap_token_id=token.split(".")[0] if token else None,
     )
+
+
+def hint(pillar: Any, minion_id: str) -> tuple[str, str] | None:
+    """Return the cluster and node name in a whole pillar that is only a hint, or None."""
+    ours = pillar.get("kube_node") if isinstance(pillar, dict) else None
+    parts = [ours.get(key) if isinstance(ours, dict) else None for key in ("cluster", "node")]
+    cluster, node = (part.get("name") if isinstance(part, dict) else None for part in parts)
+    if not isinstance(cluster, str):
+        return None
+    return cluster, node if isinstance(node, str) else minion_id.lower()

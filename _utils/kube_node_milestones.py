@@ -100,6 +100,19 @@ def containerd_minimum(facts: Facts, minor: str) -> dict[str, str]:
     return {line: release for line, release in found if release}
 
 
+def containerd_possible(facts: Facts, minor: str) -> bool:
+    """Whether any containerd release speaks the CRI of the minor's kubelet."""
+    served = {cri for spoken in facts["milestones"]["containerd_cri"].values() for cri in spoken}
+    return bool(served & set(step(facts["milestones"]["kubelet_cri"], minor)))
+
+
+def containerd_speaks(facts: Facts, minor: str, containerd_version: str) -> bool:
+    """Whether a containerd release speaks the CRI of the minor's kubelet."""
+    tables = facts["milestones"]
+    spoken = step(tables["containerd_cri"], containerd_version) or ()
+    return bool(set(spoken) & set(step(tables["kubelet_cri"], minor)))
+
+
 def node_label_verdict(facts: Facts, minor: str, key: str) -> str:
     """What becomes of a label that a kubelet gives its own node: "free", "warned" or "refused"."""
     rules = facts["milestones"]["node_labels"]

@@ -5,18 +5,19 @@ Pure: no Salt, no I/O. `compile_node` is the one way in.
 
 from __future__ import annotations
 
-import ipaddress
 from typing import Any
 
+import kube_node_cgroups as cgroups
 import kube_node_checks as checks
+import kube_node_derived as derived
 import kube_node_files as files
-import kube_node_milestones as milestones
 import kube_node_schema as schema
 import kube_node_settings as settings
 import kube_node_versions as versions
-from kube_node_identity import node_name
 from kube_node_merge import Path, merge
 from kube_node_schema import Fault
+
+Layer = tuple[str, dict[str, Any]]
 
 
 class ParameterError(ValueError):
@@ -33,13 +34,16 @@ def compile_node(pillar: Any, machine: dict[str, Any], sources: dict[str, Any]) 
     Args:
         pillar: what stands under `kube_node` in the minion's pillar.
         machine: what the machine itself tells: `{id, address, salt_call}` (minion id, address of the default
-            route's interface or None, how to call salt-call).
+            route's interface or None, how to call salt-call), and where it is known `os_family`, `os_release`
+            and `processor` (Salt's grains os_family, osfinger and cpuarch) and `resolv_conf` (the file that
+            names the real DNS servers, where /etc/resolv.conf does not).
         sources: the formula's own data as `kube_node_sources.load` returns it.
 
     Returns:
         The tree of defaults.yaml with every value final, and beside them what the templates and states need:
-        `files`, `binaries.files`, `kubelet.arguments`, `kubelet.config_yaml`, the same of `kube_proxy`,
-        `kubelet.client_certificate`, `runtime.unit`, `runtime.systemd_cgroup`, `node.salt_call`.
+        `files`, `binaries.files`, of `kubelet` and `kube_proxy` `arguments` and `config_yaml`, of `kubelet`
+        `client_certificate`, `client_key`, `certificates` and `cgroups`, of `runtime` `unit`, `schema`,
+        `kubelet_endpoint` and `systemd_cgroup`, and `node.salt_call`.
 
     Raises:
         ParameterError: with all faults of the pillar.
@@ -51,101 +55,101 @@ def explain_node(
     pillar: Any, machine: dict[str, Any], sources: dict[str, Any]
 ) -> tuple[dict[str, Any], dict[Path, str]]:
     """Return what `compile_node` does, and the name of the layer that set each value, by its path."""
+    facts = sources["facts"]
     sound, faults = schema.check(pillar)
-    layers = [("defaults", sources["defaults"])]
-    tree, _ = merge([*layers, ("pillar", sound)])
+    release = sound.get("version")
+    faults += checks.version(release, facts)
+    known = release is not None and not any(fault.path == "version" for fault in faults)
+    tree, origins = _merged(sound, machine, sources, versions.minor(release) if known else None)
     faults += schema.missing(tree, faults)
-    faults += checks.version(sound.get("version"), sources["facts"])
-    if any(fault.path in ("kube_node", "version", "profile") for fault in faults):
+    if not known:
         raise ParameterError(faults)
-    layers.append((f"profile {tree['profile']}", sources["profiles"][tree["profile"]]))
-    tree, _ = merge([*layers, ("pillar", sound)])
-    if not faults:
-        layers.append(("derived", _derived(tree, machine, sources["facts"])))
-    tree, origins = merge([*layers, ("pillar", sound)])
-    placed = {
-        component: settings.place(component, tree, origins, sources["facts"])
-        for component in settings.COMPONENTS
-    }
+    placed = {component: settings.place(component, tree, origins, facts) for component in settings.COMPONENTS}
     faults += [fault for placement in placed.values() for fault in placement.faults]
-    faults = faults or checks.contradictions(tree)
+    faults += checks.contradictions(tree, origins, facts, faults)
     if faults:
         raise ParameterError(faults)
     for component, placement in placed.items():
         tree[component] |= {"arguments": placement.arguments, "config_yaml": placement.config_yaml}
-    return _with_rooms(tree), origins
+    return _with_rooms(tree, facts), origins
 
 
-def _derived(tree: dict[str, Any], machine: dict[str, Any], facts: dict[str, Any]) -> dict[str, Any]:
-    """Return the layer of values that follow from others, below the pillar's own."""
-    cluster, paths, runtime = tree["cluster"], tree["paths"], tree["runtime"]
-    minor = versions.minor(tree["version"])
-    name = node_name(tree, machine["id"])
-    addresses = tree["node"]["addresses"] or [address for address in [machine["address"]] if address]
-    dns_address = cluster["dns_address"] or str(ipaddress.ip_network(cluster["service_cidr"])[2])
-    labels = tree["node"]["labels"]
-    pki = f"{paths['kubelet']}/pki"
-    return {
-        "cluster": {"dns_address": dns_address},
-        "node": {"name": name, "addresses": addresses, "salt_call": machine["salt_call"]},
-        "runtime": {
-            "sandbox_image": runtime["sandbox_image"] or milestones.pause_image(facts, minor),
-            "unit": "containerd.service",
-            "systemd_cgroup": runtime["cgroup_driver"] == "systemd",
-        },
-        "kubelet": {
-            "client_certificate": f"{pki}/kubelet-client-current.pem",
-            "certificates": [f"{pki}/kubelet-{kind}-current.pem" for kind in _kinds(tree)],
-            "config": {
-                "authentication": {"x509": {"clientCAFile": f"{paths['certificates']}/ca.crt"}},
-                "cgroupDriver": runtime["cgroup_driver"],
-                "clusterDNS": [dns_address],
-                "clusterDomain": cluster["dns_domain"],
-                "containerRuntimeEndpoint": runtime["containerd"]["endpoint"],
-                "registerWithTaints": tree["node"]["taints"],
-                "staticPodPath": paths["static_pods"],
-            },
-            "extra_args": {
-                "bootstrap-kubeconfig": f"{paths['kubernetes']}/bootstrap.kubeconfig",
-                "cert-dir": pki,
-                "config": f"{paths['kubelet']}/config.yaml",
-                "container-runtime": "remote",
-                "hostname-override": name,
-                "kubeconfig": f"{paths['kubernetes']}/kubelet.kubeconfig",
-                "node-ip": addresses[0] if addresses else None,
-                "node-labels": ",".join(f"{key}={value}" for key, value in sorted(labels.items())) or None,
-                "pod-infra-container-image": runtime["sandbox_image"] or milestones.pause_image(facts, minor),
-                "root-dir": paths["kubelet"],
-            },
-        },
-        "kube_proxy": {
-            "config": {
-                "clientConnection": {"kubeconfig": f"{paths['kubernetes']}/kube-proxy.kubeconfig"},
-                "hostnameOverride": name,
-            },
-            "extra_args": {"config": f"{paths['kube_proxy']}/config.yaml"},
-        },
-    }
+def _merged(
+    sound: dict[str, Any], machine: dict[str, Any], sources: dict[str, Any], minor: str | None
+) -> tuple[dict[str, Any], dict[Path, str]]:
+    """Lay all layers over one another; without a known minor nothing is derived."""
+    name = sound.get("profile", sources["defaults"]["profile"])
+    below: list[Layer] = [("defaults", sources["defaults"])]
+    profile = (f"profile {name}", _of_minor(sources["profiles"][name], minor))
+    above: list[Layer] = [*_system(machine, sources["os_families"]), ("pillar", sound)]
+    merged = merge([*below, profile, *above])
+    if minor is None:
+        return merged
+    above.insert(0, (profile[0], _filled(profile[1], _words(merged[0], machine))))
+    for derive in (derived.basics, derived.settings):
+        merged = merge([*below, *above])
+        below.append(("derived", derive(merged[0], machine, sources["facts"])))
+    return merge([*below, *above])
 
 
-def _with_rooms(tree: dict[str, Any]) -> dict[str, Any]:
+def _system(machine: dict[str, Any], families: dict[str, Any]) -> list[Layer]:
+    """Return the layers of the machine's operating system and processor, as far as they are known."""
+    keys = (
+        ("OS family", "families", machine.get("os_family")),
+        ("OS release", "releases", machine.get("os_release")),
+        ("processor", "architectures", machine.get("processor")),
+    )
+    return [(f"{what} {key}", families[table][key]) for what, table, key in keys if key in families[table]]
+
+
+def _of_minor(profile: dict[str, Any], minor: str | None) -> dict[str, Any]:
+    """Return a profile as it is for one minor: with what stands under `until`, up to that minor."""
+    always = {key: value for key, value in profile.items() if key != "until"}
+    parts = [
+        (last, part)
+        for last, part in profile.get("until", {}).items()
+        if minor and versions.parse(minor) <= versions.parse(last)
+    ]
+    return merge([("always", always), *parts])[0]
+
+
+def _words(tree: dict[str, Any], machine: dict[str, Any]) -> dict[str, str | None]:
+    """Return what the words in braces of a profile stand for."""
+    addresses = tree["node"]["addresses"] or [machine["address"]]
+    return {"{address}": addresses[0], "{architecture}": tree["node"]["architecture"]}
+
+
+def _filled(profile: Any, words: dict[str, str | None]) -> Any:
+    """Put `words` into the texts of a profile; a text that needs an unknown one is None."""
+    if isinstance(profile, dict):
+        return {key: _filled(value, words) for key, value in profile.items()}
+    if not isinstance(profile, str):
+        return profile
+    for word, text in words.items():
+        if word in profile:
+            return None if text is None else profile.replace(word, text)
+    return profile
+
+
+def _with_rooms(tree: dict[str, Any], facts: dict[str, Any]) -> dict[str, Any]:
     """Add what the states of each room walk: the binaries and the files."""
     release = f"{tree['paths']['versions']}/v{tree['version']}"
+    tree["kubelet"]["cgroups"] = cgroups.reserved(tree, facts)
     tree["binaries"]["files"] = [
         {
             "name": name,
             "link": f"{tree['paths']['bin']}/{name}",
             "path": f"{release}/{name}",
             "source": f"{tree['binaries']['source'].rstrip('/')}/{name}",
-            "sha256": digest,
+            "sha256": tree["binaries"]["sha256"][name],
         }
-        for name, digest in sorted(tree["binaries"]["sha256"].items())
+        for name in _programs(tree)
     ]
     tree["files"] = files.by_room(tree)
     return tree
 
 
-def _kinds(tree: dict[str, Any]) -> list[str]:
-    """Return which certificates the kubelet asks for."""
-    serving = tree["kubelet"]["config"].get("serverTLSBootstrap") is True
-    return ["client", "server"] if serving else ["client"]
+def _programs(tree: dict[str, Any]) -> list[str]:
+    """Return which programs this node runs of those that `binaries` brings."""
+    adapter = ["cri-dockerd"] if tree["runtime"]["unit"] == "cri-docker.service" else []
+    return [*adapter, "kube-proxy", "kubelet"]

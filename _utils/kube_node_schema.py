@@ -11,7 +11,8 @@ import kube_node_types as types
 from kube_node_merge import get
 
 MAX_DEPTH = 32
-PROFILES = ("default",)
+PROFILES = ("default", "kubeasz-1.1")
+ARCHITECTURES = ("amd64", "arm64", "arm", "ppc64le", "s390x")
 
 
 @dataclass(frozen=True, order=True)
@@ -27,6 +28,12 @@ class Fault:
 
 # Kubernetes' own settings are checked against the facts of the minor, by kube_node_settings.
 SETTINGS = object()
+COMPONENT: dict[str, Any] = {
+    "settings_as": types.one_of("file", "flags"),
+    "restart": types.one_of("always", "on-failure"),
+    "config": SETTINGS,
+    "extra_args": SETTINGS,
+}
 
 SCHEMA: dict[str, Any] = {
     "version": types.release,
@@ -38,14 +45,15 @@ SCHEMA: dict[str, Any] = {
         "service_cidr": types.service_cidr,
         "pod_cidr": types.cidr,
         "dns_address": types.address,
-        "dns_domain": types.name,
+        "dns_domain": types.domain,
     },
     "node": {
         "name": types.name,
         "addresses": types.list_of(types.address),
         "dns_names": types.list_of(types.name),
         "labels": types.map_of(types.qualified_name, types.label_value),
-        "taints": types.list_of(types.taint),
+        "taints": types.taints,
+        "architecture": types.one_of(*ARCHITECTURES),
     },
     "paths": dict.fromkeys(
         (
@@ -53,6 +61,7 @@ SCHEMA: dict[str, Any] = {
             "versions",
             "kubernetes",
             "certificates",
+            "ca",
             "static_pods",
             "kubelet",
             "kube_proxy",
@@ -63,22 +72,33 @@ SCHEMA: dict[str, Any] = {
     ),
     "os": {"sysctl": types.map_of(types.sysctl, types.sysctl_value)},
     "runtime": {
-        "name": types.one_of("containerd"),
+        "name": types.one_of("containerd", "docker"),
         "cgroup_driver": types.one_of("systemd", "cgroupfs"),
         "sandbox_image": types.image,
-        "containerd": {"package": types.package, "endpoint": types.socket},
+        "containerd": {"package": types.package, "version": types.release, "endpoint": types.socket},
+        "docker": {
+            "package": types.package,
+            "dockerd": types.absolute_path,
+            "data_root": types.absolute_path,
+            "registry_mirrors": types.list_of(types.mirror),
+            "max_concurrent_downloads": types.integer(1, 100),
+            "log_level": types.one_of("debug", "info", "warn", "error", "fatal"),
+            "log_max_size": types.log_size,
+            "log_max_file": types.integer(1, 1000),
+        },
+        "cri_dockerd": {"endpoint": types.socket},
     },
     "network": {"plugin": types.one_of("calico", "flannel", "none"), "pod_subnet": types.cidr},
     "certificates": {
-        "mode": types.one_of("bootstrap"),
+        "mode": types.one_of("bootstrap", "static"),
         "bootstrap_token": types.bootstrap_token,
         "wait_seconds": types.integer(0, 3600),
     },
-    "kubelet": {"config": SETTINGS, "extra_args": SETTINGS},
-    "kube_proxy": {"config": SETTINGS, "extra_args": SETTINGS},
+    "kubelet": COMPONENT | {"runtime_dependency": types.one_of("Wants", "Requires")},
+    "kube_proxy": COMPONENT,
     "binaries": {
         "source": types.source,
-        "sha256": {"kubelet": types.sha256, "kube-proxy": types.sha256},
+        "sha256": dict.fromkeys(("kubelet", "kube-proxy", "cri-dockerd"), types.sha256),
     },
 }
 
@@ -87,7 +107,6 @@ REQUIRED = {
     ("cluster", "name"): "name the cluster, for instance production",
     ("cluster", "api_server"): "write the API server's URL, https://HOST:PORT",
     ("cluster", "ca"): "paste the cluster's CA certificate after 'ca: |'",
-    ("certificates", "bootstrap_token"): "give this minion its own, <6 characters>.<16 characters>",
     (
         "binaries",
         "source",
@@ -95,6 +114,8 @@ REQUIRED = {
     ("binaries", "sha256", "kubelet"): "write the digest that sha256sum prints for the file",
     ("binaries", "sha256", "kube-proxy"): "write the digest that sha256sum prints for the file",
 }
+# Required with certificates.mode bootstrap.
+BOOTSTRAP_TOKEN = "give this minion its own, <6 characters>.<16 characters>"
 
 
 def check(pillar: Any) -> tuple[dict[str, Any], list[Fault]]:
@@ -121,7 +142,10 @@ def missing(tree: dict[str, Any], faults: list[Fault]) -> list[Fault]:
     """Return a fault for each required key that the merged `tree` lacks and that has no fault yet."""
     known = [fault.path for fault in faults]
     found = []
-    for path, remedy in REQUIRED.items():
+    required = dict(REQUIRED)
+    if tree["certificates"]["mode"] == "bootstrap":
+        required[("certificates", "bootstrap_token")] = BOOTSTRAP_TOKEN
+    for path, remedy in required.items():
         dotted = ".".join(path)
         told = any(
             dotted == fault or dotted.startswith(f"{fault}.") or fault == "kube_node" for fault in known

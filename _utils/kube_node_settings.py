@@ -37,8 +37,8 @@ class Placement:
 
     @property
     def config_yaml(self) -> str:
-        """The configuration file, or nothing where the minor has none."""
-        if self.api_version is None:
+        """The configuration file, or nothing where there is nothing to write or the minor has none."""
+        if not self.config:
             return ""
         head = {"apiVersion": self.api_version, "kind": self.kind}
         return yaml.safe_dump(head | self.config, default_flow_style=False, sort_keys=False, width=1000)
@@ -46,7 +46,7 @@ class Placement:
 
 @dataclass(frozen=True)
 class _Accepted:
-    """What a component of one minor accepts, and what any minor does."""
+    """What a component of one minor accepts, what any minor does, and whether flags are preferred."""
 
     facts: dict[str, Any]
     component: str
@@ -54,6 +54,15 @@ class _Accepted:
     flags: dict[str, versions.Flag]
     fields: dict[str, versions.Field]
     setters: dict[str, versions.Flag]
+    as_flags: bool
+
+    @property
+    def program(self) -> str:
+        return self.component.replace("_", "-")
+
+    def field(self, flag: Any) -> str | None:
+        """The field that a flag of this minor sets too, None where there is no such flag or field."""
+        return self.flags[flag].field if flag in self.flags else None
 
 
 def place(component: str, tree: dict[str, Any], origins: dict[Path, str], facts: dict[str, Any]) -> Placement:
@@ -67,25 +76,62 @@ def place(component: str, tree: dict[str, Any], origins: dict[Path, str], facts:
         origins: the layer that set each value, by its path.
         facts: the content of versions/*.yaml by name.
     """
+    accepted = _accepted(component, tree, facts)
+    placement = Placement(
+        api_version=versions.api_version(facts, component, accepted.minor), kind=KINDS[component]
+    )
+    asked = _asked(component, origins)
+    fields = facts[component]["fields"]
+    order = {name: place for place, name in enumerate(fields)}
+    given = sorted(
+        ((path, _dotted(path), value) for path, value in _settings(tree[component]["config"], fields)),
+        key=lambda setting: order.get(setting[1], len(order)),
+    )
+    arguments = tree[component]["extra_args"]
+    # A setting has two names where it has a field and a flag: what the pillar says by one silences the layers
+    # below it that say it by the other.
+    by_flag = {accepted.field(name) for name in arguments if ("extra_args", name) in asked}
+    by_field = {dotted for path, dotted, _ in given if ("config", *path) in asked}
+    for path, dotted, value in given:
+        if dotted in by_field or dotted not in by_flag:
+            _place_setting(placement, accepted, path, value, dotted in by_field)
+    for name, value in arguments.items():
+        if ("extra_args", name) in asked:
+            _place_flag(placement, accepted, name, value, by_field)
+        elif accepted.field(name) not in by_field and not _flag_fault(accepted, name, value):
+            placement.flags[name] = _word(value)
+    if not placement.config:
+        placement.flags.pop("config", None)
+    return placement
+
+
+def _accepted(component: str, tree: dict[str, Any], facts: dict[str, Any]) -> _Accepted:
     minor = versions.minor(tree["version"])
-    placement = Placement(api_version=versions.api_version(facts, component, minor), kind=KINDS[component])
     flags = versions.flags(facts, component, minor)
     fields = versions.fields(facts, component, minor)
     setters = {path: flags[entry.flag] for path, entry in fields.items() if entry.flag} | {
         flag.field: flag for flag in reversed(flags.values()) if flag.field and flag.field not in fields
     }
-    accepted = _Accepted(facts, component, minor, flags, fields, setters)
-    for path, value in _settings(tree[component]["config"], facts[component]["fields"]):
-        asked = _asked(origins, (component, "config", *path))
-        _place_setting(placement, accepted, path, value, asked)
-    for name, value in tree[component]["extra_args"].items():
-        asked = _asked(origins, (component, "extra_args", name))
-        _place_flag(placement, accepted, name, value, asked)
-    return placement
+    as_flags = tree[component]["settings_as"] == "flags"
+    return _Accepted(facts, component, minor, flags, fields, setters, as_flags)
+
+
+def _asked(component: str, origins: dict[Path, str]) -> set[Path]:
+    """Return the paths below `component` at or below which the pillar says something."""
+    leaves = [path[1:] for path, layer in origins.items() if layer == "pillar" and path[:1] == (component,)]
+    return {path[:length] for path in leaves for length in range(1, len(path) + 1)}
+
+
+def _dotted(path: Path) -> str:
+    return ".".join(map(types.shown_key, path))
+
+
+def _word(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _place_setting(placement: Placement, accepted: _Accepted, path: Path, value: Any, asked: bool) -> None:
-    dotted = ".".join(map(types.shown_key, path))
+    dotted = _dotted(path)
     known, flag = accepted.fields.get(dotted), accepted.setters.get(dotted)
     if dotted not in accepted.facts[accepted.component]["fields"]:
         names = [name for name in accepted.facts[accepted.component]["fields"] if "[]" not in name]
@@ -94,13 +140,16 @@ def _place_setting(placement: Placement, accepted: _Accepted, path: Path, value:
         message = "has a dot in a key, write each part below the one before"
     elif known is None and flag is None:
         message = _lacking(accepted, "field", dotted)
+    elif flag is None and accepted.as_flags and accepted.component == "kube_proxy":
+        # With a file kube-proxy ignores the flags beside it (kube_proxy.yaml, config_file).
+        message = "has no flag, and kube-proxy takes none beside a file: set kube_proxy.settings_as to file"
     else:
         kind, choices = (known.type, known.values) if known else (flag.type, ())
-        message = values.fault(kind, choices, value) or _items_fault(accepted, dotted, kind, value)
+        message = values.fault(kind, choices, value, dotted) or _items_fault(accepted, dotted, kind, value)
     if message:
         if asked:
             placement.faults.append(Fault(f"{accepted.component}.config.{dotted}", message))
-    elif known and placement.api_version:
+    elif known and placement.api_version and not (flag and accepted.as_flags):
         _put(placement.config, path, versions.in_file(known, value))
     else:
         placement.flags[flag.name] = versions.as_flag(flag, value)
@@ -130,18 +179,33 @@ def _item_fields(fields: dict[str, versions.Field], dotted: str) -> dict[str, ve
     return {path.removeprefix(head): entry for path, entry in fields.items() if path.startswith(head)}
 
 
-def _place_flag(placement: Placement, accepted: _Accepted, name: Any, value: Any, asked: bool) -> None:
-    if name not in accepted.facts[accepted.component]["flags"]:
-        program = accepted.component.replace("_", "-")
-        message = f"is not a flag of {program}, {nearest(name, list(accepted.flags))}"
-    elif name not in accepted.flags:
-        message = _lacking(accepted, "flag", name)
-    else:
-        message = values.argument(value)
+def _place_flag(placement: Placement, accepted: _Accepted, name: Any, value: Any, by_field: set[str]) -> None:
+    message = _flag_fault(accepted, name, value)
+    if not message and accepted.field(name) in by_field:
+        message = f"says what {accepted.component}.config.{accepted.field(name)} says, keep that one"
     if not message:
-        placement.flags[name] = str(value).lower() if isinstance(value, bool) else str(value)
-    elif asked:
+        placement.flags[name] = _word(value)
+    else:
         placement.faults.append(Fault(f"{accepted.component}.extra_args.{types.shown_key(name)}", message))
+
+
+def _flag_fault(accepted: _Accepted, name: Any, value: Any) -> str | None:
+    flag = accepted.flags.get(name)
+    if name not in accepted.facts[accepted.component]["flags"]:
+        return f"is not a flag of {accepted.program}, {nearest(name, list(accepted.flags))}"
+    if flag is None:
+        return _lacking(accepted, "flag", name)
+    if _overlooked(accepted, flag):
+        field = f"{accepted.component}.config.{flag.field}"
+        return f"is overlooked beside a configuration file, write {field} instead"
+    return values.argument(flag.type, value)
+
+
+def _overlooked(accepted: _Accepted, flag: versions.Flag) -> bool:
+    """Tell whether kube-proxy, which has a file in every minor, would ignore a flag without a word."""
+    if accepted.component != "kube_proxy" or accepted.as_flags or flag.field not in accepted.fields:
+        return False
+    return not flag.field.startswith("logging.") and flag.name not in ("hostname-override", "v", "vmodule")
 
 
 def _lacking(accepted: _Accepted, kind: str, name: str) -> str:
@@ -153,15 +217,11 @@ def _settings(config: dict[str, Any], known: dict[str, Any], at: Path = ()) -> I
     """Yield each setting: what is an object in the facts is walked, anything else is one value."""
     for key, value in config.items():
         path = (*at, key)
-        line = known.get(".".join(map(types.shown_key, path)))
+        line = known.get(_dotted(path))
         if isinstance(line, dict) and line["type"] == "object" and isinstance(value, dict):
             yield from _settings(value, known, path)
         else:
             yield path, value
-
-
-def _asked(origins: dict[Path, str], path: Path) -> bool:
-    return any(layer == "pillar" for leaf, layer in origins.items() if leaf[: len(path)] == path)
 
 
 def _put(config: dict[str, Any], path: Path, value: Any) -> None:

@@ -16,7 +16,7 @@ FACTS = ("kubelet", "kube_proxy", "milestones")
 
 
 def load(read: Callable[[str], str]) -> dict[str, Any]:
-    """Return `{defaults, profiles, facts}`.
+    """Return `{defaults, profiles, os_families, facts}`.
 
     Args:
         read: returns the text of a file by its path in the state tree, such as `kube_node/defaults.yaml`.
@@ -24,6 +24,7 @@ def load(read: Callable[[str], str]) -> dict[str, Any]:
     return {
         "defaults": _parsed(read("kube_node/defaults.yaml")),
         "profiles": {name: _parsed(read(f"kube_node/profiles/{name}.yaml")) for name in PROFILES},
+        "os_families": _parsed(read("kube_node/os_families.yaml")),
         "facts": {name: _parsed(read(f"kube_node/versions/{name}.yaml")) for name in FACTS},
     }
 

@@ -28,6 +28,8 @@ _IMAGE = re.compile(
 )
 _SOURCE = re.compile(r"(?:salt|file|https)://[A-Za-z0-9._~/:@+=&?,-]+")
 _PACKAGE = re.compile(r"[A-Za-z0-9][A-Za-z0-9.+_:-]*")
+_MIRROR = re.compile(r"https?://[A-Za-z0-9.-]+(?::[0-9]{1,5})?(?:/[A-Za-z0-9._~/-]*)?")
+_LOG_SIZE = re.compile(r"[1-9][0-9]*[kmg]?")
 _SYSCTL = re.compile(r"[a-z0-9_-]+(?:\.[A-Za-z0-9_/-]+)+")
 _SYSCTL_VALUE = re.compile(r"[A-Za-z0-9_.:/-]+(?: [A-Za-z0-9_.:/-]+)*")
 _SOCKET = re.compile(r"unix://(?:/[A-Za-z0-9._@+:-]+)+")
@@ -74,6 +76,8 @@ sha256 = matching(_SHA256, 64, "a SHA-256 digest, write the 64 hex digits that s
 socket = matching(_SOCKET, 108, "a socket, write one such as unix:///run/containerd/containerd.sock")
 sysctl = matching(_SYSCTL, 256, "a kernel parameter, write one such as net.ipv4.ip_forward")
 image = matching(_IMAGE, 512, "an image reference, write REGISTRY/NAME:TAG or REGISTRY/NAME@sha256:DIGEST")
+mirror = matching(_MIRROR, 2048, "a registry's URL, write one such as https://mirror.example.org")
+log_size = matching(_LOG_SIZE, 16, "a size, write a whole number with k, m or g such as 10m, in quotes")
 package = matching(_PACKAGE, 256, "a package's name, write the one that apt or dnf knows")
 source = matching(_SOURCE, 2048, "a source, write a folder as salt://…, file://… or https://…")
 
@@ -117,6 +121,11 @@ def integer(low: int, high: int) -> Check:
         return f"{shown(value)} is not a whole number from {low} to {high}, write one without quotes"
 
     return check
+
+
+def domain(value: Any) -> str | None:
+    """Check a DNS domain, with a dot at its end or without one."""
+    return name(value.removesuffix(".") if isinstance(value, str) else value)
 
 
 def sysctl_value(value: Any) -> str | None:
@@ -242,6 +251,18 @@ def label_value(value: Any) -> str | None:
     return (
         f"{shown(value)} is not a label value, write at most 63 letters, digits, '-', '_' or '.', in quotes"
     )
+
+
+def taints(value: Any) -> str | None:
+    """Check a node's taints: no two of one key and effect (core/v1 validation, validateNodeTaints)."""
+    if fault := list_of(taint)(value):
+        return fault
+    known: set[tuple[str, str]] = set()
+    for entry in value:
+        if (one := (entry["key"], entry["effect"])) in known:
+            return f"{shown(one[0])} has the effect {one[1]} twice, keep one of them"
+        known.add(one)
+    return None
 
 
 def taint(value: Any) -> str | None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Callable
 from typing import Any
 
 import kube_node_types as types
@@ -28,11 +29,24 @@ def _number(value: Any) -> str | None:
     return f"{types.shown(value)} is not a number, write one without quotes"
 
 
-def argument(value: Any) -> str | None:
-    """Check what a flag without a field is given: its type is the program's own business."""
-    if isinstance(value, (bool, float)) or _is_int(value) or (isinstance(value, str) and value.isprintable()):
-        return None
-    return f"{types.shown(value)} is not a flag's value, write one line of text, a number or a boolean"
+def argument(kind: str, value: Any) -> str | None:
+    """Check what a flag is given as it stands on the command line: one line of text, a number or a boolean.
+
+    Args:
+        kind: the flag's type; of the types that are one word there, the word is checked too.
+        value: what the pillar says, quoted or not.
+    """
+    if not (isinstance(value, (bool, float)) or _is_int(value) or _is_line(value)):
+        return f"{types.shown(value)} is not a flag's value, write one line of text, a number or a boolean"
+    word = str(value).lower() if isinstance(value, bool) else str(value)
+    wanted = _WORDS.get(kind)
+    if wanted and not wanted[0](word):
+        return f"{types.shown(value)} is not {wanted[1]}"
+    return None
+
+
+def _is_line(value: Any) -> bool:
+    return isinstance(value, str) and value.isprintable()
 
 
 def _whole(value: Any) -> str | None:
@@ -80,6 +94,46 @@ _threshold = types.matching(
     _THRESHOLD, 256, "a threshold, write a quantity such as 200Mi or a percentage such as 10%, in quotes"
 )
 
+# What a flag's word must be, by its type (pflag's own parsers take more spellings of true and of numbers).
+_WORDS: dict[str, tuple[Callable[[str], Any], str]] = {
+    "bool": (lambda word: word in ("true", "false"), "a boolean, write true or false"),
+    "int": (re.compile(r"-?[0-9]{1,18}").fullmatch, "a whole number, write one such as 2"),
+    "float": (re.compile(r"-?[0-9]+(?:\.[0-9]+)?").fullmatch, "a number, write one such as 0.5"),
+    "duration": (_DURATION.fullmatch, "a duration, write one such as 30s, 1m30s or 24h"),
+    "path": (
+        lambda word: word == "" or not types.absolute_path(word),
+        "an absolute path, write one without '..', white space, quotes, '%' or '$'",
+    ),
+    "ip": (lambda word: not types.address(word), "an IP address, write one such as 192.168.1.42"),
+    "ips": (lambda word: not _each(types.address)(word), "an IP address, write one such as 192.168.1.42"),
+    "cidr": (lambda word: not types.cidr(word), "a network in CIDR form, write one such as 10.68.0.0/16"),
+}
+
+# What the values of some maps must be, beside being texts.
+_REFINED: dict[str, types.Check] = {
+    **dict.fromkeys(("kubeReserved", "systemReserved"), types.map_of(types.text, _quantity)),
+    "evictionMinimumReclaim": types.map_of(types.text, _threshold),
+    "evictionSoftGracePeriod": types.map_of(types.text, _duration),
+}
+
+# Ranges that the kubelet's and kube-proxy's own validation has (validation.go of each).
+_PORTS = dict.fromkeys(("port", "healthzPort", "readOnlyPort"), (0, 65535))
+_NOT_NEGATIVE = ("maxPods", "podsPerCore", "maxOpenFiles", "kubeAPIQPS", "kubeAPIBurst", "eventRecordQPS")
+_NOT_NEGATIVE += ("eventBurst", "registryPullQPS", "registryBurst", "conntrack.maxPerCore", "conntrack.min")
+_PERCENTAGES = ("imageGCHighThresholdPercent", "imageGCLowThresholdPercent")
+_BITS = ("iptablesMasqueradeBit", "iptablesDropBit", "iptables.masqueradeBit", "nftables.masqueradeBit")
+RANGES: dict[str, tuple[int, int]] = {
+    **_PORTS,
+    **dict.fromkeys(_NOT_NEGATIVE, (0, 2**31 - 1)),
+    **dict.fromkeys(_PERCENTAGES, (0, 100)),
+    **dict.fromkeys(_BITS, (0, 31)),
+    "oomScoreAdj": (-1000, 1000),
+    "port": (1, 65535),
+    "nodeLeaseDurationSeconds": (1, 2**31 - 1),
+    "nodeStatusMaxImages": (-1, 2**31 - 1),
+    "containerLogMaxFiles": (2, 2**31 - 1),
+}
+
 CHECKS: dict[str, types.Check] = {
     "bool": types.boolean,
     "int": _whole,
@@ -111,9 +165,20 @@ CHECKS: dict[str, types.Check] = {
 }
 
 
-def fault(kind: str, values: tuple[str, ...] | None, value: Any) -> str | None:
-    """Return what is wrong with `value` as one of type `kind`, or None; `values` lists what it may be."""
+def fault(kind: str, values: tuple[str, ...] | None, value: Any, path: str = "") -> str | None:
+    """Return what is wrong with `value` as one of type `kind`, or None.
+
+    Args:
+        kind: a type of the facts.
+        values: what it, or each item of it, may be; empty where anything goes.
+        value: anything.
+        path: the field's dotted path, by which some are held to more than their type.
+    """
     found = CHECKS[kind](value)
+    if not found and path in _REFINED:
+        found = _REFINED[path](value)
+    if not found and path in RANGES:
+        found = types.integer(*RANGES[path])(value)
     if found or not values:
         return found
     items = value if isinstance(value, list) else [value]

@@ -85,8 +85,8 @@ def as_v1(request: dict[str, Any]) -> dict[str, Any]:
     """Return a request as certificates.k8s.io/v1 would show it.
 
     Up to 1.17 there are no signers: one signer signs whatever is approved, and the usages say what it is for.
-    From 1.18 the server itself names the kubelets' two signers, and what it calls legacy-unknown is not a kubelet's.
-    Source: pkg/apis/certificates/v1beta1/defaults.go.
+    From 1.18 the server itself names the kubelets' two signers, and what it calls legacy-unknown is not a
+    kubelet's. Source: pkg/apis/certificates/v1beta1/defaults.go.
     """
     if request.get("apiVersion") != "certificates.k8s.io/v1beta1":
         return request

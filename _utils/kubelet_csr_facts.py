@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime, timezone
+from functools import lru_cache
 from typing import Any
 
 import kubelet_csr_request
@@ -12,6 +13,7 @@ from kubelet_csr_api import CLIENT_SIGNER, SERVING_SIGNER
 
 NODES = "/api/v1/nodes"
 ABSENT = {"exists": False, "ready": False}
+_USUAL_CHARACTERS = 4096
 
 
 def is_pending(request: Mapping[str, Any]) -> bool:
@@ -20,13 +22,27 @@ def is_pending(request: Mapping[str, Any]) -> bool:
     return signer in (CLIENT_SIGNER, SERVING_SIGNER) and not _mapping(request.get("status")).get("conditions")
 
 
+def outline(request: Mapping[str, Any]) -> kubelet_csr_request.Outline:
+    """Say for which node a request is, and with which key; read once, though a pass asks several times."""
+    content = _mapping(request.get("spec")).get("request")
+    if isinstance(content, str) and len(content) <= _USUAL_CHARACTERS:
+        return _outline(content)
+    return kubelet_csr_request.outline(request)
+
+
+@lru_cache(maxsize=4096)
+def _outline(content: str) -> kubelet_csr_request.Outline:
+    return kubelet_csr_request.outline({"spec": {"request": content}})
+
+
 def superseded(pending: Iterable[Mapping[str, Any]]) -> set[str]:
-    """Return the uids of the requests of which their requestor has a newer one, for the same signer and node."""
+    """Return the uids of the requests of which their requestor has a newer one, for the same signer and
+    node."""
     newest: dict[tuple, str] = {}
     rows = []
     for request in pending:
         spec, metadata = _mapping(request.get("spec")), _mapping(request.get("metadata"))
-        node = kubelet_csr_request.outline(request).node
+        node = outline(request).node
         asker = (str(spec.get("username")), str(spec.get("signerName")), node)
         created = str(metadata.get("creationTimestamp"))
         newest[asker] = max(newest.get(asker, ""), created)
@@ -35,7 +51,8 @@ def superseded(pending: Iterable[Mapping[str, Any]]) -> set[str]:
 
 
 def nodes(api: Api, names: Collection[str]) -> dict[str, dict[str, bool]]:
-    """Return `{exists, ready}` by name, for the Nodes that exist: one question for one of them, one list for more.
+    """Return `{exists, ready}` by name, for the Nodes that exist: one question for one of them, one list for
+    more.
 
     Args:
         api: the connection to the cluster's API server.

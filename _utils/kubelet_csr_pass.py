@@ -1,4 +1,5 @@
-"""One pass over requests: each is judged and its decision written, many at once, and none of them ends the pass.
+"""One pass over requests: each is judged and its decision written, many at once, and none of them ends the
+pass.
 
 What runs in threads here gets all it needs as arguments: nothing of Salt is at hand in them.
 """
@@ -12,8 +13,8 @@ from datetime import datetime, timezone
 from functools import partial
 from typing import Any, NamedTuple
 
+import kubelet_csr_facts
 import kubelet_csr_policy
-import kubelet_csr_request
 from kube_api import ApiError
 from kubelet_csr_api import Requests
 
@@ -46,7 +47,8 @@ def run(
     tell: Callable[[Decision], None],
     dry_run: bool = False,
 ) -> None:
-    """Judge requests and write the decisions; what changed meanwhile is judged again from nothing, twice at most.
+    """Judge requests and write the decisions; what changed meanwhile is judged again from nothing, twice at
+    most.
 
     Args:
         cluster: its name.
@@ -148,7 +150,7 @@ def describe(cluster: str, request: Request, facts: Mapping[str, Any], judged: A
         "requestor": spec.get("username"),
         "node": node.get("name"),
         "minion": node.get("minion_id"),
-        "key_sha256": kubelet_csr_request.outline(request).spki_sha256,
+        "key_sha256": kubelet_csr_facts.outline(request).spki_sha256,
         "verdict": judged.verdict,
         "rule": judged.rule,
         "message": judged.message,
@@ -166,4 +168,6 @@ def with_right(error: ApiError) -> ApiError:
         right = f"{verb[1]} on {verb[2]}"
     else:
         right = "one of kube_node/master/files/approver.yaml"
-    return ApiError(403, f"the approver lacks the right: {right}; apply kube_node/master/files/approver.yaml ({error})")
+    return ApiError(
+        403, f"the approver lacks the right: {right}; apply kube_node/master/files/approver.yaml ({error})"
+    )

@@ -21,7 +21,10 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     skipped = terminalreporter.stats.get("skipped", [])
     if not skipped:
         return
-    reasons = Counter(str(report.longrepr[-1] if isinstance(report.longrepr, tuple) else report.longrepr) for report in skipped)
+    reasons = Counter(
+        str(report.longrepr[-1] if isinstance(report.longrepr, tuple) else report.longrepr)
+        for report in skipped
+    )
     terminalreporter.section("skipped, and why")
     for reason, count in reasons.most_common():
         terminalreporter.line(f"{count:4} {reason}")

@@ -1,7 +1,7 @@
 """Writes the files that the states would put on a node, for `make render PILLAR=FILE OUT=DIR`.
 
-No root, no Salt daemon, no network. Exit code 2 and one fault a line on stderr when the pillar cannot be used; then nothing
-is written.
+No root, no Salt daemon, no network. Exit code 2 and one fault a line on stderr when the pillar cannot be used;
+then nothing is written.
 """
 
 from __future__ import annotations
@@ -17,7 +17,14 @@ import yaml
 
 ROOT = Path(__file__).resolve().parent.parent
 # Stands for what a real minion tells of its machine; the address is one of RFC 5737's, for documentation.
-MACHINE = {"id": "worker-1", "address": "192.0.2.1", "salt_call": "/usr/bin/salt-call"}
+MACHINE = {
+    "id": "worker-1",
+    "address": "192.0.2.1",
+    "salt_call": "/usr/bin/salt-call",
+    "os_family": "Debian",
+    "os_release": "Debian-12",
+    "processor": "x86_64",
+}
 
 
 def main(pillar_file: str, out: str) -> int:
@@ -28,7 +35,10 @@ def main(pillar_file: str, out: str) -> int:
         node = kube_node_parameters.compile_node(tree, MACHINE, kube_node_sources.load(_read))
     except (OSError, UnicodeDecodeError, yaml.YAMLError, RecursionError) as error:
         reason = " ".join(str(error).split())
-        print(f"{pillar_file}: cannot be read as YAML ({reason}), write it as pillar.example shows", file=sys.stderr)
+        print(
+            f"{pillar_file}: cannot be read as YAML ({reason}), write it as pillar.example shows",
+            file=sys.stderr,
+        )
         return 2
     except kube_node_parameters.ParameterError as error:
         print(error, file=sys.stderr)

@@ -1,3 +1,7 @@
 {%- from "kube_node/map.jinja" import kube_node with context %}
 {%- from "kube_node/files.jinja" import managed with context %}
+kubelet-folder:
+  file.directory:
+    - name: {{ kube_node.paths.kubelet }}
+    - makedirs: True
 {{ managed(kube_node.files.kubelet) }}

@@ -13,6 +13,8 @@ from salt._logging import shutdown_temp_handler
 from saltfactories.utils.functional import Loaders
 from unit.nodes import pillar
 
+from functional.binaries import Binary, binary
+
 MINION = "Worker-1"
 
 
@@ -83,3 +85,22 @@ def node(loaders: Loaders, tmp_path: Path) -> Callable[[Any], None]:
 
     given(pillar({"paths": {"kubelet": str(tmp_path / "kubelet")}}))
     return given
+
+
+@pytest.fixture
+def old(tmp_path: Path) -> Binary:
+    """Return a program of one release, which lies at its source alone."""
+    return binary(tmp_path, "v1.36.1")
+
+
+@pytest.fixture
+def new(tmp_path: Path) -> Binary:
+    """Return the same program of the next release."""
+    return binary(tmp_path, "v1.36.2")
+
+
+@pytest.fixture
+def installed(states, old: Binary) -> Binary:
+    """Return a program that is in use."""
+    assert states.kube_node.binary_installed(**old.arguments()).result is True
+    return old

@@ -101,7 +101,7 @@ def test_the_client_certificate_alone_is_not_enough(modules):
 FILES = [
     (path, f"salt://kube_node/{file['template']}")
     for path, file in sorted(
-        (file["path"], file) for room in compiled(NODE)["files"].values() for file in room
+        (file["path"], file) for room in compiled(NODE)["files"].values() for file in room if file["wanted"]
     )
 ]
 

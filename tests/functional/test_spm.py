@@ -11,7 +11,9 @@ import pytest
 import yaml
 
 # What a checkout holds beside the project; a package of a working tree would carry it along.
-UNTRACKED = shutil.ignore_patterns(".git", "__pycache__", ".venv", "build", "*.egg-info", ".*_cache", ".hypothesis")
+UNTRACKED = shutil.ignore_patterns(
+    ".git", "__pycache__", ".venv", "build", "*.egg-info", ".*_cache", ".hypothesis"
+)
 
 
 @pytest.fixture(scope="module")
@@ -57,5 +59,7 @@ def test_tests_are_not_installed(installed):
 
 def _spm(root: Path, *arguments: str) -> None:
     program = Path(sys.executable).parent / "spm"
-    done = subprocess.run([program, f"--config-dir={root / 'config'}", *arguments], capture_output=True, text=True)
+    done = subprocess.run(
+        [program, f"--config-dir={root / 'config'}", *arguments], capture_output=True, text=True
+    )
     assert done.returncode == 0, done.stdout + done.stderr

@@ -1,4 +1,5 @@
-"""A control plane, a master with the formula's reactor, and two minions: real daemons, only the kubelets are simulated."""
+"""A control plane, a master with the formula's reactor, and two minions: real daemons, only the kubelets are
+simulated."""
 
 from __future__ import annotations
 
@@ -9,9 +10,10 @@ from pathlib import Path
 
 import pytest
 import yaml
-from integration.kubelets import TOKENS, prepare
 from lab.controlplane import ControlPlane
 from saltfactories.utils import random_string
+
+from integration.kubelets import TOKENS, prepare
 
 CLUSTER = "demo"
 
@@ -30,7 +32,11 @@ def pillar(control_plane: ControlPlane) -> dict:
     """Return what the pillar of both minions has in common."""
     return {
         "version": "1.36.2",
-        "cluster": {"name": CLUSTER, "api_server": control_plane.url, "ca": control_plane.ca_file.read_text()},
+        "cluster": {
+            "name": CLUSTER,
+            "api_server": control_plane.url,
+            "ca": control_plane.ca_file.read_text(),
+        },
         "binaries": {"source": "salt://kubernetes", "sha256": {"kubelet": "a" * 64, "kube-proxy": "b" * 64}},
     }
 
@@ -41,8 +47,14 @@ def master(salt_factories, control_plane, pillar, formula, tmp_path_factory):
     pillar_root = tmp_path_factory.mktemp("pillar")
     config = yaml.safe_load((formula / "docs/examples/master.conf").read_text())
     config["kube_node"]["wait_seconds"] = 5
-    config |= {"file_roots": {"base": [str(formula)]}, "pillar_roots": {"base": [str(pillar_root)]}, "log_level": "info"}
-    factory = salt_factories.salt_master_daemon(random_string("master-"), overrides=config | {"open_mode": False})
+    config |= {
+        "file_roots": {"base": [str(formula)]},
+        "pillar_roots": {"base": [str(pillar_root)]},
+        "log_level": "info",
+    }
+    factory = salt_factories.salt_master_daemon(
+        random_string("master-"), overrides=config | {"open_mode": False}
+    )
     folder = Path(factory.config_dir) / "kube_node"
     folder.mkdir()
     shutil.copy(control_plane.kubeconfig("kube-node-approver"), folder / f"{CLUSTER}.kubeconfig")
@@ -68,9 +80,28 @@ def minions(master):
 
 
 @pytest.fixture
+def rewrite(master, minions):
+    """Return a function that changes the node in a minion's pillar for one test; the minion fetches it."""
+    folder, before = Path(master.config["pillar_roots"]["base"][-1]), {}
+
+    def write(minion: str, **node: object) -> None:
+        path = folder / f"{minion}.sls"
+        before.setdefault(minion, path.read_text())
+        content = yaml.safe_load(before[minion])
+        content["kube_node"]["node"] |= node
+        path.write_text(yaml.safe_dump(content))
+        minions[minion].salt_call_cli().run("pillar.items")
+
+    yield write
+    for minion, text in before.items():
+        (folder / f"{minion}.sls").write_text(text)
+        minions[minion].salt_call_cli().run("pillar.items")
+
+
+@pytest.fixture
 def quiet(control_plane: ControlPlane, master) -> None:
     """Leave no node and no request of another test, and no knock that is still being worked on."""
-    for lock in Path(master.config["cachedir"], "kube_node").glob("*/.lock"):
+    for lock in Path(master.config["cachedir"], "kube_node").glob("*.lock"):
         with lock.open("w") as file:
             fcntl.flock(file, fcntl.LOCK_EX)
     for kind in ("csr", "nodes"):

@@ -40,7 +40,8 @@ class Kubelet:
         return self._post(request, SERVING, ["digital signature", "server auth"])
 
     def certificate(self, request: str, seconds: float = 20) -> str | None:
-        """Return the certificate that a request got, or None when none came in time; watches, as a kubelet does."""
+        """Return the certificate that a request got, or None when none came in time; watches, as a kubelet
+        does."""
         query = f"?watch=1&fieldSelector=metadata.name%3D{request}&timeoutSeconds={int(seconds)}"
         response = self._send("GET", query, preload_content=False, as_admin=True, timeout=seconds + 5)
         rest = b""
@@ -75,20 +76,30 @@ class Kubelet:
             "apiVersion": "certificates.k8s.io/v1",
             "kind": "CertificateSigningRequest",
             "metadata": {"generateName": "csr-"},
-            "spec": {"request": base64.b64encode(request).decode(), "signerName": signer, "usages": list(usages)},
+            "spec": {
+                "request": base64.b64encode(request).decode(),
+                "signerName": signer,
+                "usages": list(usages),
+            },
         }
         return self._send("POST", "", body, token=token).json()["metadata"]["name"]
 
-    def _send(self, method, query, body=None, *, token=None, as_admin=False, url=None, timeout=10.0, **options):
+    def _send(
+        self, method, query, body=None, *, token=None, as_admin=False, url=None, timeout=10.0, **options
+    ):
         certificate = self.plane.directory / "admin.crt" if as_admin else self.folder / f"{self.name}.pem"
         keys = {} if token else {"cert_file": str(certificate)}
         if as_admin:
             keys["key_file"] = str(self.plane.directory / "admin.key")
             self.plane.admin_kubeconfig  # noqa: B018 - makes the certificate
         pool = urllib3.PoolManager(ca_certs=str(self.plane.ca_file), retries=False, timeout=timeout, **keys)
-        headers = {"Content-Type": "application/json"} | ({"Authorization": f"Bearer {token}"} if token else {})
+        headers = {"Content-Type": "application/json"} | (
+            {"Authorization": f"Bearer {token}"} if token else {}
+        )
         content = None if body is None else json.dumps(body)
-        response = pool.request(method, url or f"{self.plane.url}{PATH}{query}", content, headers=headers, **options)
+        response = pool.request(
+            method, url or f"{self.plane.url}{PATH}{query}", content, headers=headers, **options
+        )
         assert response.status < 300, response.data
         return response
 

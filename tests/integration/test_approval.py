@@ -1,10 +1,13 @@
-"""The knock and the answer: real master, minions, reactor, runner and API server; only the kubelets are simulated."""
+"""The knock and the answer: real master, minions, reactor, runner and API server; only the kubelets are
+simulated."""
 
 from __future__ import annotations
 
 import json
+import time
 
 import pytest
+
 from integration.kubelets import TOKENS, Kubelet, conditions
 
 EVENT = "kube_node/kubelet/start"
@@ -55,7 +58,9 @@ def test_request_that_comes_after_the_knock_is_waited_for(kubelet, knock):
     assert kubelet.certificate(kubelet.ask_client())
 
 
-def test_knock_that_claims_another_minion_leads_to_a_look_and_nothing_more(kubelet, knock, control_plane, tmp_path):
+def test_knock_that_claims_another_minion_leads_to_a_look_and_nothing_more(
+    kubelet, knock, control_plane, tmp_path
+):
     stranger = Kubelet(control_plane, "worker-3", tmp_path, TOKENS["worker-2"])
     request = stranger.ask_client()
     ours = kubelet.ask_client()
@@ -79,7 +84,9 @@ def test_request_by_another_minions_token_is_not_approved(control_plane, quiet, 
     assert pending()[request]["verdict"] != "approve"
 
 
-def test_serving_request_with_an_address_that_the_pillar_lacks_is_denied(kubelet, knock, runner, control_plane):
+def test_serving_request_with_an_address_that_the_pillar_lacks_is_denied(
+    kubelet, knock, runner, control_plane
+):
     request = kubelet.ask_client()
     knock("worker-1")
     kubelet.join(kubelet.certificate(request))
@@ -95,10 +102,13 @@ def test_pending_judges_and_writes_nothing(kubelet, pending, control_plane):
 
 
 def test_decision_goes_to_the_event_bus_with_its_reason(kubelet, knock, master, event_listener):
+    start = time.time()  # the listener remembers other tests' decisions
     request = kubelet.ask_client()
     knock("worker-1")
     assert kubelet.certificate(request)
-    found = event_listener.wait_for_events([(master.id, "kube_node/csr/approve")], timeout=20)
+    found = event_listener.wait_for_events(
+        [(master.id, "kube_node/csr/approve")], timeout=20, after_time=start
+    )
     decision = next(event.data for event in found.matches if event.data["name"] == request)
     assert (decision["node"], decision["minion"], decision["verdict"]) == ("worker-1", "worker-1", "approve")
     assert decision["message"]
@@ -106,4 +116,4 @@ def test_decision_goes_to_the_event_bus_with_its_reason(kubelet, knock, master, 
 
 def test_stranger_that_knocks_is_left_alone(runner):
     result = runner.run("kube_node.knock", "nobody")
-    assert result.data == []
+    assert result.data == {}

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
+from integration.conftest import CLUSTER
 from integration.kubelets import Kubelet, prepare
 
 
@@ -15,7 +14,7 @@ def test_next_knock_finishes_what_an_outage_left_pending(
     answer = runner.run("--log-level=error", "kube_node.knock", "worker-2")
     control_plane.start()
     prepare(control_plane, formula)
-    assert answer.data == []
+    assert answer.data == {"cluster": CLUSTER, "worker": "started"}
     told = [line for line in answer.stderr.splitlines() if control_plane.url in line]
     assert len(told) == 1, answer.stderr
     assert "undecided requests stay pending for the next knock" in told[0]

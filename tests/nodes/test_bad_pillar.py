@@ -8,7 +8,10 @@ import yaml
 from nodes.conftest import invocations
 
 # All that the formula keeps on a machine.
-KEPT = "/etc/kubernetes /etc/systemd/system /etc/containerd /etc/cni /etc/sysctl.d /opt/kube_node /usr/local/bin /var/lib/kubelet/config.yaml"
+KEPT = (
+    "/etc/kubernetes /etc/systemd/system /etc/containerd /etc/cni /etc/sysctl.d"
+    " /opt/kube_node /usr/local/bin /var/lib/kubelet/config.yaml"
+)
 
 
 @pytest.fixture
@@ -59,9 +62,13 @@ def test_wrong_checksum_is_refused(lab, refused):
     pillar["kube_node"]["binaries"]["sha256"]["kubelet"] = "0a" * 32
     said = refused(pillar)
     assert said.startswith("Nothing was touched:")
-    assert f"binaries.sha256.kubelet: {'0a' * 32} is not the digest of salt://kubernetes/v1.36.2/kubelet" in said
+    assert (
+        f"binaries.sha256.kubelet: {'0a' * 32} is not the digest of salt://kubernetes/v1.36.2/kubelet" in said
+    )
 
 
 def _listing(machine) -> str:
     """Return each file that the formula keeps with its digest."""
-    return machine.run("sh", "-c", f"find {KEPT} -xdev -type f -exec sha256sum {{}} + -o -type l -exec ls -l {{}} +").stdout
+    return machine.run(
+        "sh", "-c", f"find {KEPT} -xdev -type f -exec sha256sum {{}} + -o -type l -exec ls -l {{}} +"
+    ).stdout

@@ -42,13 +42,17 @@ def test_unit_is_active_and_enabled(lab, unit):
 
 def test_second_highstate_changes_nothing_and_restarts_nothing(lab):
     before = {machine.minion_id: invocations(machine) for machine in lab.machines}
-    assert {minion: changed(states) for minion, states in highstate(lab).items()} == dict.fromkeys(before, set())
+    assert {minion: changed(states) for minion, states in highstate(lab).items()} == {
+        minion: set() for minion in before
+    }
     assert {machine.minion_id: invocations(machine) for machine in lab.machines} == before
 
 
 def test_dry_run_on_a_joined_node_predicts_no_change(lab):
     answers = highstate(lab, "*", "test=True")
-    assert {minion: changed(states) for minion, states in answers.items()} == dict.fromkeys(answers, set())
+    assert {minion: changed(states) for minion, states in answers.items()} == {
+        minion: set() for minion in answers
+    }
 
 
 def test_changed_parameter_restarts_the_kubelet_alone_and_as_predicted(lab):

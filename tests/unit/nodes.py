@@ -13,7 +13,14 @@ import kube_node_sources
 ROOT = Path(__file__).resolve().parents[2]
 CA = Path(__file__).with_name("ca.crt").read_text()
 TOKEN = "k3s9x2.q7w5e1r8t4y6u0p3"
-MACHINE = {"id": "Worker-1", "address": "192.168.1.7", "salt_call": "/opt/salt/bin/salt-call"}
+MACHINE = {
+    "id": "Worker-1",
+    "address": "192.168.1.7",
+    "salt_call": "/opt/salt/bin/salt-call",
+    "os_family": "Debian",
+    "os_release": "Debian-12",
+    "processor": "x86_64",
+}
 
 
 def pillar(change: dict[str, Any] | None = None) -> dict[str, Any]:

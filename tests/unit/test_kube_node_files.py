@@ -68,8 +68,22 @@ def test_the_files_are_the_golden_ones(files: dict[str, str]):
     assert files == golden
 
 
+RESERVED = {"enforceNodeAllocatable": ["pods", "kube-reserved"], "kubeReservedCgroup": "/kube.slice"}
+VARIANTS = [
+    {"kubelet": {"config": RESERVED}},
+    {"runtime": {"containerd": {"version": "2.0.6"}}},
+    {"runtime": {"containerd": {"version": "2.3.3"}}},
+    {"runtime": {"name": "docker"}, "binaries": {"sha256": {"cri-dockerd": "c" * 64}}},
+    {"certificates": {"mode": "static"}},
+]
+
+
 def test_every_template_makes_a_file():
-    used = {f"kube_node/{file['template']}" for file in table(compiled()).values()}
+    used = {
+        f"kube_node/{file['template']}"
+        for change in VARIANTS
+        for file in [*table(compiled()).values(), *table(compiled(change)).values()]
+    }
     assert used == set(templates()) - {"kube_node/map.jinja", "kube_node/files.jinja"}
 
 

@@ -79,7 +79,7 @@ def test_a_tree_without_end_is_one_fault(levels: int):
             {"kubelet": {"config": ["a"]}},
             "kubelet.config: ['a'] is not a mapping, write 'key: value' lines below it",
         ),
-        ({"profile": "kubeasz"}, "profile: 'kubeasz' is not known, choose one of default"),
+        ({"profile": "kubeasz"}, "profile: 'kubeasz' is not known, choose one of default, kubeasz-1.1"),
     ],
 )
 def test_a_slip_is_told_by_its_key(change: dict[str, Any], message: str):
@@ -161,8 +161,9 @@ def test_the_example_shows_every_key(whole_example: str):
 
 def test_the_example_shows_the_defaults(example: str, whole_example: str):
     shown = yaml.safe_load(whole_example)["kube_node"]
-    # Only a node without a network plugin has a subnet of its own.
+    # Only a node without a network plugin has a subnet of its own, and only one with docker cri-dockerd.
     del shown["network"]["pod_subnet"]
+    del shown["binaries"]["sha256"]["cri-dockerd"]
     assert compiled(shown, id="worker-1") == compiled(yaml.safe_load(example)["kube_node"], id="worker-1") | {
         "network": {"plugin": "calico", "pod_subnet": None}
     }

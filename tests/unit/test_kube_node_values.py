@@ -138,10 +138,79 @@ def test_no_value_gets_more_than_one_line_in_return(kind: str, value: Any):
 
 @pytest.mark.parametrize("value", ["", "a b", True, 0, -1, 0.5])
 def test_an_argument_is_a_line_a_number_or_a_boolean(value: Any):
-    assert values.argument(value) is None
+    assert values.argument("string", value) is None
 
 
 @pytest.mark.parametrize("value", [None, [], {}, "a\nb", b"a", 2**64])
 def test_anything_else_is_no_argument(value: Any):
     message = "is not a flag's value, write one line of text, a number or a boolean"
-    assert values.argument(value).endswith(message)
+    assert values.argument("string", value).endswith(message)
+
+
+@pytest.mark.parametrize(
+    ("kind", "value"),
+    [
+        ("bool", True),
+        ("bool", "false"),
+        ("int", 2),
+        ("int", "-1"),
+        ("float", 0.5),
+        ("duration", "1m30s"),
+        ("path", "/etc/x"),
+        ("ips", "10.0.0.1,2001:db8::1"),
+        ("cidr", "10.0.0.0/8"),
+        ("list", "a,b"),
+    ],
+)
+def test_an_argument_of_its_flags_type_is_taken(kind: str, value: Any):
+    assert values.argument(kind, value) is None
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "message"),
+    [
+        ("bool", "yes", "'yes' is not a boolean, write true or false"),
+        ("int", "two", "'two' is not a whole number, write one such as 2"),
+        ("int", 0.5, "0.5 is not a whole number, write one such as 2"),
+        ("float", "half", "'half' is not a number, write one such as 0.5"),
+        ("duration", "5", "'5' is not a duration, write one such as 30s, 1m30s or 24h"),
+        (
+            "path",
+            "etc/x",
+            "'etc/x' is not an absolute path, write one without '..', white space, quotes, '%' or '$'",
+        ),
+        ("ip", "here", "'here' is not an IP address, write one such as 192.168.1.42"),
+        ("cidr", "10.0.0.1/8", "'10.0.0.1/8' is not a network in CIDR form, write one such as 10.68.0.0/16"),
+    ],
+)
+def test_an_argument_of_another_type_is_told(kind: str, value: Any, message: str):
+    assert values.argument(kind, value) == message
+
+
+@pytest.mark.parametrize(
+    ("kind", "path", "value", "message"),
+    [
+        (
+            "map",
+            "kubeReserved",
+            {"cpu": "much"},
+            "'much' is not a quantity, write one such as 200m, 500Mi or '2', in quotes",
+        ),
+        (
+            "map",
+            "evictionSoftGracePeriod",
+            {"memory.available": "90"},
+            "'90' is not a duration, write one such as 30s, 1m30s or 24h",
+        ),
+        ("int", "port", 0, "0 is not a whole number from 1 to 65535, write one without quotes"),
+        ("int", "maxPods", -1, "-1 is not a whole number from 0 to 2147483647, write one without quotes"),
+        (
+            "int",
+            "oomScoreAdj",
+            1001,
+            "1001 is not a whole number from -1000 to 1000, write one without quotes",
+        ),
+    ],
+)
+def test_some_fields_are_held_to_more_than_their_type(kind: str, path: str, value: Any, message: str):
+    assert values.fault(kind, (), value, path) == message

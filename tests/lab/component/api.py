@@ -94,7 +94,7 @@ class Client:
         for attempt in range(RETRIES + 1):
             try:
                 with self._answer(method, path, body, query, content_type, timeout) as answer:
-                    return json.loads(answer.read() or b"{}")
+                    return _decoded(answer.read() or b"{}", self._url(method, path))
             except ApiError as fault:
                 if fault.retry_after is None or attempt == RETRIES:
                     raise
@@ -114,7 +114,7 @@ class Client:
         query = {**query, "watch": "true", "timeoutSeconds": max(1, round(timeout))}
         with self._answer("GET", path, None, query, "application/json", timeout + 10) as answer:
             for line in _lines(answer, self._url("GET", path)):
-                event = json.loads(line)
+                event = _decoded(line, self._url("GET", path))
                 if event["type"] == "ERROR":
                     raise _error(event["object"].get("code", 500), event["object"], None)
                 yield event
@@ -204,6 +204,13 @@ def _lines(answer: HTTPResponse, url: str) -> Iterator[bytes]:
         while line := answer.readline():
             yield line
     except (OSError, HTTPException) as fault:
+        raise Unreachable(f"{url}: unexpected EOF") from fault
+
+
+def _decoded(text: bytes, url: str) -> dict[str, Any]:
+    try:
+        return json.loads(text)
+    except ValueError as fault:
         raise Unreachable(f"{url}: unexpected EOF") from fault
 
 

@@ -7,6 +7,7 @@ wrote the file.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from kube_node_versions import Field
 from . import strict_yaml
 from .claim import Claim
 from .go_types import INNER, KINDS, SCHEMES, VERBOSITY, go_type, is_object_list, struct_of
-from .go_values import parse_duration
+from .go_values import parse_duration, parse_quantity
 from .klog import quote
 
 _JSON_NAMES = {bool: "bool", int: "number", float: "number", str: "string", list: "array", dict: "object"}
@@ -122,7 +123,11 @@ def _check_scalar(field: Field, value: Any, claim: Claim) -> None:
         _expect(bool if field.type == "bool" else (int, float), value, field, expected, claim)
     elif field.type == "int":
         _expect_integer(value, field, expected, claim)
-    elif field.path != "logging.flushFrequency" or isinstance(value, str):
+    elif field.path == "logging.flushFrequency" and not isinstance(value, str):
+        _expect_nanoseconds(value)
+    elif field.path.endswith(".infoBufferSize"):
+        _expect_quantity(value)
+    else:
         _expect(str, value, field, expected, claim)
         if field.type == "duration":
             _check_duration(value)
@@ -134,6 +139,22 @@ def _expect_integer(value: Any, field: Field, expected: str, claim: Claim) -> No
     lowest, beyond = (0, 2**bits) if expected == VERBOSITY else (-(2 ** (bits - 1)), 2 ** (bits - 1))
     if isinstance(value, float) or not lowest <= value < beyond:
         raise _mismatch(f"number {value}", field, expected, claim)
+
+
+def _expect_nanoseconds(value: Any) -> None:
+    """A duration that may also be a number: component-base's TimeOrMetaDuration."""
+    if not isinstance(value, int) or isinstance(value, bool):
+        found = f"number {value}" if isinstance(value, float) else _JSON_NAMES[type(value)]
+        shown = json.dumps(value, separators=(",", ":"))
+        reason = f"json: cannot unmarshal {found} into Go value of type time.Duration"
+        raise DecodeError(f"invalid duration {quote(shown)}: {reason}")
+
+
+def _expect_quantity(value: Any) -> None:
+    try:
+        parse_quantity(value if isinstance(value, str) else json.dumps(value))
+    except ValueError as fault:
+        raise DecodeError(str(fault)) from None
 
 
 def _check_duration(text: str) -> None:

@@ -103,6 +103,8 @@ def _set(flag: Flag, text: str, deprecation: Mapping[str, str], result: CommandL
     except ValueError as reason:
         shown = f"-{flag.name}, --{flag.name}" if flag.name == "v" else f"--{flag.name}"
         raise FlagError(f"invalid argument {quote(text)} for {quote(shown)} flag: {reason}") from None
+    if kind in ("ip", "ip_port") and not text:
+        return  # as good as not given: pkg/util/flag/flags.go
     if flag.name in deprecation:
         klog.write(f"Flag --{flag.name} has been deprecated, {deprecation[flag.name]}")
     if flag.name in result.values:

@@ -46,7 +46,18 @@ _STRUCTS = {
     "nftables": "KubeProxyNFTablesConfiguration",
     "winkernel": "KubeProxyWinkernelConfiguration",
 }
-_OTHER_PACKAGES = {"Taint": "v1", "LoggingConfiguration": "v1", "TracingConfiguration": "v1"}
+_CORE_TYPES = ("Taint", "TracingConfiguration")
+#: Strings and lists that have a Go type of their own.
+_NAMED = {
+    "authorization.mode": "v1beta1.KubeletAuthorizationMode",
+    "configMapAndSecretChangeDetectionStrategy": "v1beta1.ResourceChangeDetectionStrategy",
+    "detectLocalMode": "v1alpha1.LocalMode",
+    "imagePullCredentialsVerificationPolicy": "v1beta1.ImagePullCredentialsVerificationPolicy",
+    "logging.vmodule": "v1.VModuleConfiguration",
+    "logging.verbosity": VERBOSITY,
+    "memoryReservationPolicy": "v1beta1.MemoryReservationPolicy",
+    "mode": "v1alpha1.ProxyMode",
+}
 _64_BITS = (
     "maxOpenFiles",
     "podPidsLimit",
@@ -75,19 +86,21 @@ def struct_of(path: str, claim: Claim | None = None) -> str:
     if claim is None:
         return name
     package = "v1alpha1" if claim.component == "kube_proxy" else "v1beta1"
-    return f"{_OTHER_PACKAGES.get(name, package)}.{name}"
+    if name in _CORE_TYPES or path.startswith("logging"):
+        package = "v1"
+    return f"{package}.{name}"
 
 
 def go_type(field: Field, claim: Claim) -> str:
     """The Go type of a field as encoding/json names it in an error."""
+    if field.path in _NAMED:
+        return _NAMED[field.path]
     if field.type == "object":
         return struct_of(field.path, claim)
     if is_object_list(field):
         return f"[]{struct_of(f'{field.path}[]', claim)}"
+    if field.path == "clientConnection.qps":
+        return "float32"
     if field.type == "int":
-        if field.path.endswith("erbosity"):
-            return VERBOSITY
         return "int64" if field.path in _64_BITS else "int32"
-    if claim.component == "kube_proxy" and field.path in ("mode", "detectLocalMode"):
-        return "v1alpha1.ProxyMode" if field.path == "mode" else "v1alpha1.LocalMode"
     return _NAMES.get(field.type, "string")

@@ -88,13 +88,14 @@ def write(config: ClientConfig, path: str, cert_path: str, key_path: str = "") -
 
     Source: pkg/kubelet/certificate/bootstrap/bootstrap.go, writeKubeconfigFromBootstrapping.
     """
-    cluster: dict[str, Any] = {"server": config.server}
-    if config.insecure:
-        cluster["insecure-skip-tls-verify"] = True
+    cluster: dict[str, Any] = {}
     if config.ca_file:
         cluster["certificate-authority"] = config.ca_file
     elif config.ca_data:
         cluster["certificate-authority-data"] = base64.b64encode(config.ca_data).decode()
+    if config.insecure:
+        cluster["insecure-skip-tls-verify"] = True
+    cluster["server"] = config.server
     context = {"cluster": "default-cluster", "namespace": "default", "user": "default-auth"}
     user = {"client-certificate": cert_path, "client-key": key_path or cert_path}
     content = {
@@ -103,7 +104,6 @@ def write(config: ClientConfig, path: str, cert_path: str, key_path: str = "") -
         "contexts": [{"context": context, "name": "default-context"}],
         "current-context": "default-context",
         "kind": "Config",
-        "preferences": {},
         "users": [{"name": "default-auth", "user": user}],
     }
     Path(path).parent.mkdir(parents=True, exist_ok=True)

@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import threading
+import traceback
 
-from . import clock, host
+from . import clock, host, klog
 
 HELP = f"""This is no Kubernetes component but a double of one for tests. It reads from its environment:
 
@@ -17,6 +19,17 @@ HELP = f"""This is no Kubernetes component but a double of one for tests. It rea
 """
 
 _ENDING = {signal.SIGTERM, signal.SIGINT}
+
+
+def end_on_crash() -> None:
+    """Let a fault in any thread end the process with its trace and status 2, as a panic does in Go."""
+
+    def crash(fault: threading.ExceptHookArgs) -> None:
+        text = "".join(traceback.format_exception(fault.exc_type, fault.exc_value, fault.exc_traceback))
+        klog.write(text)
+        klog.leave(2)
+
+    threading.excepthook = crash
 
 
 def notify_ready() -> None:

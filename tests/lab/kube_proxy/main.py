@@ -39,6 +39,7 @@ def main(version: str, facts: Facts) -> None:
     if found.flags.values.get("cleanup") or found.flags.values.get("init-only"):
         # There are no rules to take away and none to lay down.
         return
+    process.end_on_crash()
     # kube-proxy handles no signals: the first one ends it.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     _run(claim, found)

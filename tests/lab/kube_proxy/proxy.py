@@ -52,7 +52,7 @@ class Proxy:
         if address in (None, "127.0.0.1"):
             words = ("Can't", "loopback") if claim.since("1.29") else ("can't", "127.0.0.1")
             klog.info(
-                "server.go:667",
+                "server.go:700",
                 f"{words[0]} determine this node's IP, assuming {words[1]}; if this is incorrect, please set "
                 "the --bind-address flag",
             )
@@ -66,7 +66,7 @@ class Proxy:
         claim = self._settings.claim
         if claim.since("1.35"):
             if not self._node_seen.wait(clock.scaled(NODE_PATIENCE)):
-                klog.error("node.go:115", None, "Timed out waiting for node to exist", node=self._name)
+                klog.error("node.go:121", None, "Timed out waiting for node to exist", node=self._name)
             return
         for attempt in range(TRIES if claim.since("1.16") else 1):
             if attempt:

@@ -5,6 +5,7 @@ Source: cmd/kube-proxy/app/options.go (server.go up to 1.27), Complete.
 
 from __future__ import annotations
 
+import ipaddress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -68,14 +69,14 @@ def resolve(claim: Claim, flags: CommandLine) -> Settings:
     }
     file = flags.text("config")
     if not file:
-        return Settings(claim, flags, DEFAULTS | by_field | _addresses(flags, DEFAULTS | by_field))
+        return Settings(claim, flags, DEFAULTS | by_field | _addresses(claim, flags, DEFAULTS | by_field))
     given = _decoded(Path(file), claim)
     values = DEFAULTS | {path: value for path, value in given.items() if value not in ("", "0s")}
     # The logging flags count beside a file in every minor, the node's name from 1.13 on.
     values |= {path: value for path, value in by_field.items() if path.startswith("logging.")}
     if claim.holds("kube_proxy_hostname_override_beside_file") and by_field.get("hostnameOverride"):
         values["hostnameOverride"] = by_field["hostnameOverride"]
-    return Settings(claim, flags, values | _addresses(None, values))
+    return Settings(claim, flags, values | _addresses(claim, None, values))
 
 
 def _decoded(path: Path, claim: Claim) -> dict[str, Any]:
@@ -88,15 +89,24 @@ def _decoded(path: Path, claim: Claim) -> dict[str, Any]:
         ) from None
 
 
-def _addresses(flags: CommandLine | None, values: dict[str, Any]) -> dict[str, str]:
-    """Where health and metrics are served: an address without a port gets the port flag's or the default."""
+def _addresses(claim: Claim, flags: CommandLine | None, values: dict[str, Any]) -> dict[str, str]:
+    """Where health and metrics are served: an address without a port gets the port flag's or the default.
+
+    Up to 1.17 the port flag counts always.
+    """
     result = {}
-    for path, (flag, port) in _PORTS.items():
-        port = flags.values.get(flag, port) if flags else port
+    for path, (flag, default) in _PORTS.items():
+        port = flags.values.get(flag, default) if flags else default
         address = values[path]
-        host, colon, own = address.rpartition(":")
-        if (flags and flag in flags.values) or not colon or own.endswith("]"):
-            host = host if colon and not own.endswith("]") else address
-            address = f"{host}:{port}"
-        result[path] = "" if port == 0 else address
+        if flags and not claim.since("1.18"):
+            address = address.removesuffix(f":{default}")
+        result[path] = "" if port == 0 else _with_port(address, port)
     return result
+
+
+def _with_port(address: str, port: int) -> str:
+    try:
+        ip = ipaddress.ip_address(address)
+    except ValueError:
+        return address
+    return f"{address}:{port}" if ip.version == 4 else f"[{address}]:{port}"

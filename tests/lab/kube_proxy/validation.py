@@ -11,12 +11,18 @@ from typing import Any
 
 import kube_node_milestones as milestones
 
-from lab.component.go_values import duration_text, parse_duration
+from lab.component.go_values import parse_duration
 from lab.component.klog import quote
 
 from .settings import Settings
 
 _ROOT = "KubeProxyConfiguration"
+_TIMEOUTS = {
+    "conntrack.tcpEstablishedTimeout": "TCPEstablishedTimeout",
+    "conntrack.tcpCloseWaitTimeout": "TCPCloseWaitTimeout",
+    "conntrack.udpTimeout": "UDPTimeout",
+    "conntrack.udpStreamTimeout": "UDPStreamTimeout",
+}
 _CIDR_EXAMPLE = "(e.g. 10.100.0.0/16 or fde4:8dba:82e1::/48)"
 
 
@@ -53,6 +59,11 @@ def _linux(settings: Settings) -> Iterator[str]:
         if value is not None and value < 0:
             path = f"{group}KubeProxyConntrackConfiguration.{name}"
             yield _invalid(path, value, "must be greater than or equal to 0")
+    for field, name in _TIMEOUTS.items():
+        timeout = settings[field]
+        if timeout and parse_duration(timeout) < 0:
+            path = f"{group}KubeProxyConntrackConfiguration.{name}"
+            yield _invalid(path, timeout, "must be greater than or equal to 0")
     score = settings["oomScoreAdj"]
     if not -1000 <= score <= 1000:
         yield _invalid(f"{group}OOMScoreAdj", score, "must be within the range [-1000, 1000]")
@@ -71,11 +82,14 @@ def _mode(settings: Settings) -> Iterator[str]:
 
 
 def _periods(settings: Settings) -> Iterator[str]:
-    period = parse_duration(settings["configSyncPeriod"])
-    if period <= 0:
-        yield _invalid("ConfigSyncPeriod", f"{{{duration_text(period)}}}", "must be greater than 0").replace(
-            '"', ""
-        )
+    burst = settings["clientConnection.burst"] or 0
+    if burst < 0:
+        yield _invalid("ClientConnection.Burst", burst, "must be greater than or equal to 0")
+    group = "" if settings.claim.since("1.33") else "KubeProxyIPTablesConfiguration."
+    checked = (("configSyncPeriod", "ConfigSyncPeriod"), ("iptables.syncPeriod", f"{group}SyncPeriod"))
+    for field, name in checked:
+        if settings[field] and parse_duration(settings[field]) <= 0:
+            yield _invalid(name, settings[field], "must be greater than 0")
 
 
 def _addresses(settings: Settings) -> Iterator[str]:

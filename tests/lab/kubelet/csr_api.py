@@ -145,6 +145,8 @@ def _follow(client: Client, posted: Posted, seconds: float) -> bytes | None:
         if certificate := _issued(item, posted):
             return certificate
     version = held["metadata"].get("resourceVersion", "")
+    # As client-go's reflector: five to ten minutes, so that not all watches end at once.
+    seconds = min(seconds, clock.jittered(300, 1))
     for event in client.watch(path, seconds, fieldSelector=selector, resourceVersion=version):
         if event["type"] == "DELETED":
             raise RequestFailed(_watching(f"csr {quote(posted.name)} was deleted"))

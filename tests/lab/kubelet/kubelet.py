@@ -106,6 +106,11 @@ class Kubelet:
         if settings["enableServer"]:
             servers.serve_tls(settings, self._serving_pair)
         servers.serve_read_only(settings)
+        pods = settings["staticPodPath"]
+        if pods and not Path(pods).exists():
+            klog.error(
+                "file.go:104", "path does not exist, ignoring", "Unable to read config path", path=pods
+            )
         klog.info("server.go:1276", "Started kubelet")
 
     def _manage_serving_certificate(self) -> None:

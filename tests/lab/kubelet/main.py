@@ -30,6 +30,7 @@ def main(version: str, facts: Facts) -> None:
     if sys.argv[1:] == ["--help-lab"]:
         sys.exit(print(process.HELP))
     kubelet = Kubelet(_settings(claim, _command_line(claim)))
+    process.end_on_crash()
     process.block_signals()
     clock.start("kubelet-run", _run, claim, kubelet)
     process.wait_for_signal()

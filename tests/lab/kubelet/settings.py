@@ -86,6 +86,7 @@ _POINTERS = (
     "containerLogMaxWorkers",
     "containerLogMonitorInterval",
     "cpuCFSQuotaPeriod",
+    "maxParallelImagePulls",
     "readOnlyPort",
 )
 

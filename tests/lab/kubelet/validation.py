@@ -12,6 +12,7 @@ from lab.component import host
 from lab.component.go_values import duration_text, parse_duration
 from lab.component.klog import quote
 
+from . import choices, reservations
 from .settings import Settings
 
 _HEAD = "invalid configuration: "
@@ -37,8 +38,7 @@ _RANGES = {
     "port": ("port", 1, 65535, 1),
     "readOnlyPort": ("read-only-port", 0, 65535, 0),
 }
-_ENFORCEMENTS = ("pods", "system-reserved", "kube-reserved", "none")
-_COMPRESSIBLE = ("system-reserved-compressible", "kube-reserved-compressible")
+SECOND = 10**9
 _EFFECTS = ("NoSchedule", "PreferNoSchedule", "NoExecute")
 
 
@@ -47,15 +47,17 @@ def faults(settings: Settings) -> list[str]:
     found = [
         *_lease(settings),
         *_numbers(settings),
+        *_cpu_period(settings),
         *_images(settings),
         *_certificates(settings),
         *_taints(settings),
         *_topology(settings),
         *_shutdown(settings),
-        *_enforcements(settings),
-        *_choices(settings),
-        *_reserved_cpus(settings),
+        *reservations.faults(settings),
+        *choices.faults(settings),
+        *reservations.cpu_faults(settings),
         *_machine(settings),
+        *_memory(settings),
         *_runtime_and_logs(settings),
     ]
     if settings.claim.since("1.21"):
@@ -96,6 +98,15 @@ def _numbers(settings: Settings) -> Iterator[str]:
         yield f"{_HEAD}nodeStatusMaxImages (--node-status-max-images) {count} must be -1 or greater"
 
 
+def _cpu_period(settings: Settings) -> Iterator[str]:
+    period = parse_duration(settings["cpuCFSQuotaPeriod"])
+    if settings.claim.since("1.20") and not SECOND // 1000 <= period <= SECOND:
+        yield (
+            f"{_HEAD}cpuCFSQuotaPeriod (--cpu-cfs-quota-period) {{{duration_text(period)}}} must be between "
+            "1ms and 1sec, inclusive"
+        )
+
+
 def _images(settings: Settings) -> Iterator[str]:
     low, high = settings["imageGCLowThresholdPercent"], settings["imageGCHighThresholdPercent"]
     if low >= high:
@@ -104,6 +115,9 @@ def _images(settings: Settings) -> Iterator[str]:
             f"imageGCHighThresholdPercent (--image-gc-high-threshold) {high}"
         )
     oldest, youngest = (parse_duration(settings[f"image{end}GCAge"] or "0") for end in ("Maximum", "Minimum"))
+    for end, age in (("Minimum", youngest), ("Maximum", oldest)):
+        if age < 0:
+            yield f"{_HEAD}image{end}GCAge {duration_text(age)} must not be negative"
     if 0 < oldest <= youngest:
         yield (
             f"{_HEAD}imageMaximumGCAge {duration_text(oldest)} must be greater than "
@@ -142,8 +156,10 @@ def _topology(settings: Settings) -> Iterator[str]:
     ):
         known = settings.claim.fields.get(field)
         if known and settings[field] not in known.values:
-            choices = " ".join(map(quote, known.values))
-            yield f"{_HEAD}{field} (--{flag}) {quote(settings[field])} must be one of: [{choices}]"
+            listed = f"[{' '.join(map(quote, known.values))}]"
+            if field == "topologyManagerScope":
+                listed = ", or ".join(map(quote, known.values))
+            yield f"{_HEAD}{field} (--{flag}) {quote(settings[field])} must be one of: {listed}"
 
 
 def _shutdown(settings: Settings) -> Iterator[str]:
@@ -156,74 +172,13 @@ def _shutdown(settings: Settings) -> Iterator[str]:
             f"{_HEAD}shutdownGracePeriodCriticalPods {{{duration_text(critical)}}} must be <= "
             f"shutdownGracePeriod {{{duration_text(whole)}}}"
         )
+    for field, span in (("shutdownGracePeriod", whole), ("shutdownGracePeriodCriticalPods", critical)):
+        if span < 0 or 0 < span < SECOND:
+            yield f"{_HEAD}{field} {{{duration_text(span)}}} must be either zero or otherwise >= 1 sec"
     if settings["shutdownGracePeriodByPodPriority"] and (whole or critical):
         yield (
             f"{_HEAD}Cannot specify both shutdownGracePeriodByPodPriority and shutdownGracePeriod at the "
             "same time"
-        )
-
-
-def _enforcements(settings: Settings) -> Iterator[str]:
-    asked = settings["enforceNodeAllocatable"] or []
-    where = "enforceNodeAllocatable (--enforce-node-allocatable)"
-    compressible = _COMPRESSIBLE if settings.claim.since("1.32") else ()
-    for name in asked:
-        if name in ("system-reserved", "kube-reserved", *compressible):
-            yield from _reserved_cgroup(settings, name.split("-")[0], name, where)
-        elif name == "none" and len(asked) > 1:
-            yield f'{_HEAD}{where} may not contain additional enforcements when "none" is specified'
-        elif name not in (*_ENFORCEMENTS, *compressible):
-            choices = ("pods", "system-reserved", *compressible[:1], "kube-reserved", *compressible[1:])
-            listed = ", ".join(map(quote, choices))
-            yield f'{_HEAD}option {quote(name)} specified for {where}. Valid options are {listed} or "none"'
-    if asked and asked != ["none"] and not settings["cgroupsPerQOS"]:
-        yield from _without_qos(settings, asked, where)
-
-
-def _reserved_cgroup(settings: Settings, owner: str, name: str, where: str) -> Iterator[str]:
-    if settings[f"{owner}ReservedCgroup"] or not settings.claim.since("1.16"):
-        return
-    what = f"{quote(name)} contained in"
-    if settings.claim.since("1.32"):
-        what = f'"{owner}-reserved" or "{owner}-reserved-compressible" included in'
-    elif not settings.claim.since("1.23"):
-        what = f"'{name}' contained in"
-    yield f"{_HEAD}{owner}ReservedCgroup (--{owner}-reserved-cgroup) must be specified when {what} {where}"
-
-
-def _without_qos(settings: Settings, asked: list[str], where: str) -> Iterator[str]:
-    if settings.claim.since("1.32"):
-        for name in asked:
-            yield (
-                f"{_HEAD}cgroupsPerQOS (--cgroups-per-qos) must be set to true when {quote(name)} contained "
-                f"in {where}"
-            )
-    else:
-        yield f"{_HEAD}{where} is not supported unless cgroupsPerQOS (--cgroups-per-qos) is set to true"
-
-
-def _choices(settings: Settings) -> Iterator[str]:
-    mode = settings["hairpinMode"]
-    if mode not in ("none", "hairpin-veth", "promiscuous-bridge"):
-        yield (
-            f"{_HEAD}option {quote(mode)} specified for hairpinMode (--hairpin-mode). "
-            'Valid options are "none", "hairpin-veth" or "promiscuous-bridge"'
-        )
-    behaviour = settings["memorySwap.swapBehavior"]
-    known = settings.claim.fields.get("memorySwap.swapBehavior")
-    if behaviour and known and behaviour not in known.values:
-        *others, last = map(quote, sorted(known.values))
-        choices = f'"", {", ".join(others)} or {last}'
-        yield f"{_HEAD}memorySwap.swapBehavior {quote(behaviour)} must be one of: {choices}"
-
-
-def _reserved_cpus(settings: Settings) -> Iterator[str]:
-    if settings["reservedSystemCPUs"] and (
-        settings["systemReservedCgroup"] or settings["kubeReservedCgroup"]
-    ):
-        yield (
-            f"{_HEAD}can't use reservedSystemCPUs (--reserved-cpus) with systemReservedCgroup "
-            "(--system-reserved-cgroup) or kubeReservedCgroup (--kube-reserved-cgroup)"
         )
 
 
@@ -236,6 +191,13 @@ def _machine(settings: Settings) -> Iterator[str]:
         yield f"kubelet is configured to not run on a host using cgroup v1. cgroup v1 support {state}"
     elif settings["singleProcessOOMKill"] is False:
         yield f"{_HEAD}singleProcessOOMKill must not be explicitly set to false when using cgroup v1"
+
+
+def _memory(settings: Settings) -> Iterator[str]:
+    factor = settings["memoryThrottlingFactor"]
+    if factor is not None and not 0 < factor <= 1:
+        yield f"{_HEAD}memoryThrottlingFactor {factor} must be greater than 0 and less than or equal to 1.0"
+    yield from choices.memory_faults(settings)
 
 
 def _runtime_and_logs(settings: Settings) -> Iterator[str]:

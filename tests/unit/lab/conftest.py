@@ -55,4 +55,4 @@ def machine(tmp_path: Path) -> Iterator[Machine]:
     found = Machine(tmp_path)
     with found.runtime():
         yield found
-    found.stop()
+        found.stop()

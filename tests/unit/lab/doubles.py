@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -24,6 +25,7 @@ from unit.lab.apiserver_cluster import CSRS, Cluster
 #: The doubles' own times are a fiftieth of the real ones.
 SCALE = 0.02
 TOKEN = "abcdef.0123456789abcdef"
+_BUILT = tempfile.TemporaryDirectory(prefix="doubles-")
 _FOLDER = binaries.PROJECT / "kube_node" / "versions"
 
 
@@ -42,8 +44,8 @@ def claim(minor: str, component: str = "kubelet") -> Claim:
 @lru_cache
 def double(component: str, version: str) -> Path:
     """The double of a component, built once for all tests."""
-    folder = Path(tempfile.mkdtemp(prefix="doubles-"))
-    return binaries.build(component, version, folder / component, interpreter=sys.executable)
+    path = Path(_BUILT.name) / version / component
+    return binaries.build(component, version, path, interpreter=sys.executable)
 
 
 class Process:
@@ -121,7 +123,7 @@ class Machine:
             try:
                 yield
             finally:
-                self.socket.unlink()
+                self.socket.unlink(missing_ok=True)
 
     def write(self, name: str, content: Any) -> Path:
         """Write a YAML file."""
@@ -176,6 +178,7 @@ class Machine:
             if process.process.poll() is None:
                 process.process.kill()
                 process.process.wait()
+        shutil.rmtree(self._short)
 
     def _environment(self, more: dict[str, str]) -> dict[str, str]:
         own = {"PATH": os.environ["PATH"], "KUBE_NODE_LAB_HOST_ROOT": str(self.root)}

@@ -123,7 +123,8 @@ def test_the_nodes_name_beside_a_file_counts_from_1_13(tmp_path):
     [
         ([], "0.0.0.0:10256", "127.0.0.1:10249"),
         (["--healthz-bind-address=127.0.0.1"], "127.0.0.1:10256", "127.0.0.1:10249"),
-        (["--healthz-port=1", "--metrics-port=0"], "0.0.0.0:1", ""),
+        (["--healthz-port=1", "--metrics-port=0"], "0.0.0.0:10256", ""),
+        (["--healthz-bind-address=::1", "--healthz-port=1"], "[::1]:1", "127.0.0.1:10249"),
     ],
 )
 def test_the_servers_addresses_come_from_address_and_port_flags(arguments, health, metrics):

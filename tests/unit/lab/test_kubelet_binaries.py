@@ -1,4 +1,4 @@
-"""The doubles are single files that claim to be what they were built as, and refuse what their minor refuses."""
+"""The doubles are single files that claim to be what they were built as, and refuse what that one refuses."""
 
 from __future__ import annotations
 

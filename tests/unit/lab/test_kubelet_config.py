@@ -129,7 +129,7 @@ def test_yamls_old_words_for_true_are_taken():
         (
             HEAD.replace("kind: Kubelet", "kind: KubeProxy"),
             'no kind "KubeProxyConfiguration" is registered for version "kubelet.config.k8s.io/v1beta1" '
-            'in scheme '
+            "in scheme "
             '"pkg/kubelet/apis/config/scheme/scheme.go:33"',
         ),
         ("foo: [", "yaml: line 1: did not find expected node content"),

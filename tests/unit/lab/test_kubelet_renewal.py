@@ -54,7 +54,7 @@ def test_the_serving_certificate_is_renewed_too(machine, cluster):
 
 @EXPIRES
 def test_a_kubelet_whose_certificate_expired_ends_itself_after_five_minutes(machine, cluster, monkeypatch):
-    monkeypatch.setattr("unit.lab.doubles.SCALE", 0.005)
+    monkeypatch.setattr("unit.lab.doubles.SCALE", 0.01)
     kubelet = join(machine, cluster, "1.36.2")
     assert kubelet.ended() == 1
     assert "No valid client certificate is found and the server is responsive, exiting." in kubelet.log

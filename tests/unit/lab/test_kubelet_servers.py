@@ -1,4 +1,4 @@
-"""The kubelet double serves what the real one serves, tells systemd when it is up, and ends when it is told to."""
+"""The kubelet double serves what the real one serves, tells systemd when it is up, and ends when told to."""
 
 from __future__ import annotations
 

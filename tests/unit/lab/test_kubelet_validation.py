@@ -145,7 +145,7 @@ def test_swap_is_refused_unless_it_is_allowed(root, minor, message):
         (
             "--kube-reserved=cpu=x",
             '--kube-reserved value failed to parse: failed to parse quantity "x" for "cpu" resource: '
-            'quantities must '
+            "quantities must "
             "match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'",
         ),
         ("--system-reserved=gpu=1", '--system-reserved value failed to parse: cannot reserve "gpu" resource'),
@@ -180,9 +180,9 @@ def test_with_systemds_driver_a_reserved_cgroup_is_a_slice(root):
     settings_ = resolve("1.36", "--cgroup-driver=systemd", ENFORCED[0], "--kube-reserved-cgroup=/a-b.slice")
     assert node_machine.missing_cgroups(settings_) == (
         'Failed to enforce Kube Reserved Cgroup Limits on "/a-b.slice": could not read controllers for '
-        'cgroup '
+        "cgroup "
         f'["a" "b"]: open {root}/sys/fs/cgroup/a.slice/a-b.slice/cgroup.controllers: no such file or '
-        'directory'
+        "directory"
     )
     (root / "sys/fs/cgroup/a.slice/a-b.slice").mkdir(parents=True)
     assert node_machine.missing_cgroups(settings_) is None

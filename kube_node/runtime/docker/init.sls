@@ -1,0 +1,4 @@
+include:
+  - kube_node.runtime.docker.install
+  - kube_node.runtime.docker.config
+  - kube_node.runtime.docker.service

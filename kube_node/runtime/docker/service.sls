@@ -1,0 +1,31 @@
+{%- from "kube_node/map.jinja" import kube_node with context %}
+docker-service-running:
+  service.running:
+    - name: docker
+    - enable: True
+    - require:
+      - sls: kube_node.runtime.docker.install
+    - watch:
+      - file: docker-config
+      - file: docker-unit
+{% if kube_node.runtime.unit == "cri-docker.service" %}
+# What stands between the kubelet and Docker from Kubernetes 1.24 on.
+cri-docker-socket-running:
+  service.running:
+    - name: cri-docker.socket
+    - enable: True
+    - require:
+      - service: docker-service-running
+    - watch:
+      - file: cri-docker-socket-unit
+
+cri-docker-service-running:
+  service.running:
+    - name: cri-docker
+    - enable: True
+    - require:
+      - service: cri-docker-socket-running
+    - watch:
+      - kube_node: cri-dockerd-installed
+      - file: cri-docker-unit
+{% endif %}

@@ -1,7 +1,7 @@
 # Everything below runs in a virtual environment that the first target makes by itself, in the cache, outside this folder.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-down demo-shell demo-kubectl demo-salt test test-unit test-functional test-integration test-nodes lint venv clean-cache
+.PHONY: help demo demo-down demo-shell demo-kubectl demo-salt render bench-approve test test-unit test-functional test-integration test-nodes lint venv clean-cache
 
 PYTHON ?= python3
 NODE ?= worker-1
@@ -29,6 +29,12 @@ demo-kubectl: ## The real kubectl on the demo's cluster: ARGS='get nodes'
 
 demo-salt: ## Salt on the demo's master: ARGS="salt '*' test.ping"
 	@$(call python) && "$$python" -m lab salt demo $(ARGS)
+
+render: ## The files that the states would put on a node: PILLAR=FILE OUT=DIR
+	@$(call python) && "$$python" tests/render.py "$(PILLAR)" "$(OUT)"
+
+bench-approve: ## Approving N=300 requests: the shell line, ours, a bare client
+	@$(call python) && PATH="$$(dirname "$$python"):$$PATH" "$$python" benchmarks/approve.py --nodes $(or $(N),300)
 
 test: ## Every tier; what this machine can't run is skipped and named at the end
 	@$(call python,--try-machines) && "$$python" -m pytest $(ARGS)

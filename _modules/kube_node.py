@@ -61,21 +61,6 @@ def _parameters():
     return compiled
 
 
-def joined():
-    """
-    Tell whether the kubelet of this node has its certificates.
-
-    Returns True or False.
-
-    CLI Example:
-
-    .. code-block:: bash
-
-        salt '*' kube_node.joined
-    """
-    return not missing_certificates()
-
-
 def missing_certificates():
     """
     Return the paths of the kubelet's certificates that are still to be issued.

@@ -12,6 +12,8 @@ from pathlib import Path
 __virtualname__ = "kube_node"
 
 POLL_SECONDS = 0.5
+KNOCK_SECONDS = 10
+KNOCK = "kube_node/kubelet/start"
 
 
 def preflight(name, binaries, certificates=()):
@@ -90,7 +92,7 @@ def binary_installed(name, path, source, sha256):
 
 def joined(name, timeout):
     """
-    Wait until the kubelet has the certificates it asked for.
+    Knock at the master, and wait until the kubelet has the certificates it asked for.
 
     name
         The node's name.
@@ -98,20 +100,25 @@ def joined(name, timeout):
     timeout
         Seconds to wait.
 
-    The master approves them (``salt-run kube_node.approve``); this state changes nothing.
+    The kubelet's start knocks too; here it is done again, ever more seldom, so that no lost event leaves the node outside.
+    A node that has its certificates is not knocked for. The state itself changes nothing.
     """
-    deadline = time.monotonic() + timeout
+    deadline, knock_at, pause = time.monotonic() + timeout, time.monotonic(), KNOCK_SECONDS
     # They appear as links in a folder that the kubelet makes: looking is cheaper than a watch on its parents.
     while missing := __salt__["kube_node.missing_certificates"]():
+        now = time.monotonic()
         if __opts__["test"]:
             return _result(name, None, f"The kubelet would be waited for: it has no {', '.join(missing)}")
-        if time.monotonic() > deadline:
+        if now > deadline:
             return _result(
                 name,
                 False,
                 f"The kubelet has no {', '.join(missing)} after {timeout} s. On the master, "
-                f"'salt-run kube_node.pending' says why; on the node, 'journalctl -u kubelet'",
+                f"'salt-run kube_node.explain {name}' says why; on the node, 'journalctl -u kubelet'",
             )
+        if now >= knock_at:
+            __salt__["event.send"](KNOCK)
+            knock_at, pause = now + pause, 2 * pause
         time.sleep(POLL_SECONDS)
     return _result(name, True, f"{name} has its certificates")
 

@@ -47,6 +47,14 @@ def by_room(node: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:
             ),
         ],
         "certificates": _certificates(node),
+        "knock": [
+            File(
+                "kubelet-knock-unit",
+                f"{SYSTEMD}/kube-node-knock.service",
+                "kubelet/files/kube-node-knock.service.jinja",
+                wanted=node["certificates"]["mode"] == "bootstrap",
+            ),
+        ],
         "kubelet": _kubelet(node),
         "kube_proxy": _kube_proxy(node),
     }
@@ -105,12 +113,6 @@ def _kubelet(node: dict[str, Any]) -> list[File]:
             f"{node['paths']['kubelet']}/config.yaml",
             "kubelet/files/config.yaml.jinja",
             wanted=bool(node["kubelet"]["config_yaml"]),
-        ),
-        File(
-            "kubelet-knock-unit",
-            f"{SYSTEMD}/kube-node-knock.service",
-            "kubelet/files/kube-node-knock.service.jinja",
-            wanted=node["certificates"]["mode"] == "bootstrap",
         ),
         *(
             File(f"slice-{slice_['name']}", slice_["path"], "kubelet/files/slice.jinja")

@@ -4,4 +4,8 @@ kubelet-folder:
   file.directory:
     - name: {{ kube_node.paths.kubelet }}
     - makedirs: True
+kubelet-static-pods-folder:
+  file.directory:
+    - name: {{ kube_node.paths.static_pods }}
+    - makedirs: True
 {{ managed(kube_node.files.kubelet) }}

@@ -1,3 +1,4 @@
 include:
+  - kube_node.kubelet.knock
   - kube_node.kubelet.config
   - kube_node.kubelet.service

@@ -11,15 +11,6 @@ kubelet-service-running:
       - file: cluster-ca
       - sls: kube_node.kubelet.config
 
-# The kubelet's start knocks by itself (its ExecStartPost); this one finishes what an earlier, lost knock began.
-kubelet-knocked:
-  event.send:
-    - name: kube_node/kubelet/start
-    - unless:
-      - fun: kube_node.joined
-    - require:
-      - service: kubelet-service-running
-
 kubelet-joined:
   kube_node.joined:
     - name: {{ kube_node.node.name | json }}

@@ -37,8 +37,8 @@ def test_a_node_is_not_waited_for_without_end(states, certificates):
     assert (result.result, result.changes, result.comment) == (
         False,
         {},
-        f"The kubelet has no {client}, {server} after 0 s. On the master, 'salt-run kube_node.pending' says "
-        "why; on the node, 'journalctl -u kubelet'",
+        f"The kubelet has no {client}, {server} after 0 s. On the master, 'salt-run kube_node.explain worker-1' "
+        "says why; on the node, 'journalctl -u kubelet'",
     )
 
 

@@ -16,7 +16,6 @@ pytestmark = pytest.mark.usefixtures("node")
 def test_the_module_has_these_functions_and_no_other(modules):
     assert {name for name in modules if name.startswith("kube_node.")} == {
         "kube_node.parameters",
-        "kube_node.joined",
         "kube_node.missing_certificates",
         "kube_node.binary_faults",
         "kube_node.binary_matches",
@@ -82,13 +81,11 @@ def test_a_formula_that_is_not_whole_is_told(modules, loaders, tmp_path, monkeyp
     )
 
 
-def test_a_node_has_joined_once_its_certificates_are_there(modules):
-    missing = modules.kube_node.missing_certificates()
-    assert not modules.kube_node.joined()
-    for path in missing:
+def test_nothing_is_missing_once_the_certificates_are_there(modules):
+    for path in modules.kube_node.missing_certificates():
         Path(path).parent.mkdir(parents=True, exist_ok=True)
         Path(path).touch()
-    assert modules.kube_node.joined()
+    assert modules.kube_node.missing_certificates() == []
 
 
 def test_the_client_certificate_alone_is_not_enough(modules):

@@ -77,7 +77,7 @@ def _runtime(tree: Tree, facts: Tree, minor: str) -> Tree:
 
 
 def _certificates(tree: Tree) -> Tree:
-    """Where the certificate of kubelet and kube-proxy is, which files are waited for, which the operator has."""
+    """Where the node's certificate is, which files are waited for, and which of them the operator brings."""
     folder = tree["paths"]["certificates"]
     if tree["certificates"]["mode"] == "static":
         pair = {"client_certificate": f"{folder}/kubelet.pem", "client_key": f"{folder}/kubelet-key.pem"}

@@ -1,7 +1,7 @@
 """Writes the files that the states would put on a node, for `make render PILLAR=FILE OUT=DIR`.
 
-No root, no Salt daemon, no network. Exit code 2 and one fault a line on stderr when the pillar cannot be used;
-then nothing is written.
+No root, no Salt daemon, no network. When the pillar cannot be used: exit code 2, one fault a line on stderr,
+and nothing is written.
 """
 
 from __future__ import annotations

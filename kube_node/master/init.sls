@@ -20,7 +20,7 @@ kubeconfig-folder:
 modules-synced:
   salt.runner:
     - name: saltutil.sync_all
-    - require:
+    - onchanges:
       - file: master-configuration
 
 # Last: the master that serves this very run is restarted by it.

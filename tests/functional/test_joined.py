@@ -9,7 +9,7 @@ import pytest
 
 
 @pytest.fixture
-def certificates(modules, node) -> list[Path]:  # noqa: ARG001 - the pillar it gives says where
+def certificates(modules, node) -> list[Path]:
     """Return where the kubelet's certificates will be; their folder is there already."""
     paths = [Path(path) for path in modules.kube_node.missing_certificates()]
     paths[0].parent.mkdir(parents=True)
@@ -37,8 +37,8 @@ def test_a_node_is_not_waited_for_without_end(states, certificates):
     assert (result.result, result.changes, result.comment) == (
         False,
         {},
-        f"The kubelet has no {client}, {server} after 0 s. On the master, 'salt-run kube_node.explain worker-1' "
-        "says why; on the node, 'journalctl -u kubelet'",
+        f"The kubelet has no {client}, {server} after 0 s. On the master, "
+        "'salt-run kube_node.explain worker-1' says why; on the node, 'journalctl -u kubelet'",
     )
 
 

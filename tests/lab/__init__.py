@@ -1,1 +1,1 @@
-"""The node in a box: machines, a control plane and a Salt master in namespaces of their own. See README.md."""
+"""The lab: machines with systemd in a network of their own, a Salt master, a control plane. See README.md."""

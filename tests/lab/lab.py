@@ -17,6 +17,10 @@ from lab.machine import Machine
 from lab.master import Master
 from lab.network import Network
 
+FLAVOURS = {
+    "real": "Kubernetes' own (KUBEBUILDER_ASSETS) serves",
+    "double": "doubles stand for kube-apiserver, kubelet and kube-proxy (tests/lab/README.md); theirs serves",
+}
 NAME = "[a-z0-9][a-z0-9-]{0,19}"
 
 
@@ -135,7 +139,7 @@ class Lab:
 
     def _start_control_plane(self) -> None:
         self.control_plane.start()
-        self.say(f"control plane: the {self.control_plane.flavour} one serves {self.control_plane.url}")
+        self.say(f"control plane: {FLAVOURS[self.control_plane.flavour]} {self.control_plane.url}")
         cluster.prepare_api(self.control_plane, self.master)
         for token in self.tokens.values():
             self.control_plane.bootstrap_token(token)

@@ -75,6 +75,78 @@ def test_any_minion_id_will_do_where_the_pillar_names_the_node():
             "set paths.kubelet alone",
         ),
         (
+            {"kubelet": {"extra_args": {"config": "/etc/kubelet.yaml"}}},
+            "kubelet.extra_args.config: '/etc/kubelet.yaml' is not the '/var/lib/kubelet/config.yaml' of "
+            "paths.kubelet, set paths.kubelet alone",
+        ),
+        (
+            {"kubelet": {"extra_args": {"root-dir": "/data"}}},
+            "kubelet.extra_args.root-dir: '/data' is not the '/var/lib/kubelet' of paths.kubelet, "
+            "set paths.kubelet alone",
+        ),
+        (
+            {"kube_proxy": {"config": {"clientConnection": {"kubeconfig": "/etc/x"}}}},
+            "kube_proxy.config.clientConnection.kubeconfig: '/etc/x' is not the "
+            "'/etc/kubernetes/kube-proxy.kubeconfig' of paths.kubernetes, set paths.kubernetes alone",
+        ),
+        (
+            {"kubelet": {"config": {"maxPods": 5}, "extra_args": {"max-pods": 6}}},
+            "kubelet.extra_args.max-pods: says what kubelet.config.maxPods says, keep that one",
+        ),
+        (
+            {"node": {"labels": {"tier": "gold"}}, "kubelet": {"extra_args": {"node-labels": "a=b"}}},
+            "kubelet.extra_args.node-labels: says what node.labels says, keep that one",
+        ),
+        (
+            {"node": {"labels": {"node-role.kubernetes.io/worker": ""}}},
+            "node.labels: 'node-role.kubernetes.io/worker' is none that a kubelet of 1.36 may set, "
+            "set it through the API",
+        ),
+        (
+            {"kubelet": {"extra_args": {"node-labels": "a=b,kubernetes.io/role=node"}}},
+            "kubelet.extra_args.node-labels: 'kubernetes.io/role' is none that a kubelet of 1.36 may set, "
+            "set it through the API",
+        ),
+        (
+            {"node": {"addresses": ["10.68.0.9"]}},
+            "node.addresses: 10.68.0.9 is inside cluster.service_cidr 10.68.0.0/16, "
+            "choose a network apart from the nodes'",
+        ),
+        (
+            {"node": {"addresses": ["172.20.4.9"]}},
+            "node.addresses: 172.20.4.9 is inside cluster.pod_cidr 172.20.0.0/16, "
+            "choose a network apart from the nodes'",
+        ),
+        (
+            {"kube_proxy": {"config": {"mode": "userspace"}}},
+            "kube_proxy.config.mode: 'userspace' is not a mode of 1.36, "
+            "choose one of iptables, ipvs, nftables",
+        ),
+        (
+            {"version": "1.28.0", "kube_proxy": {"config": {"mode": "nftables"}}},
+            "kube_proxy.config.mode: 'nftables' is not a mode of 1.28, choose one of iptables, ipvs",
+        ),
+        (
+            {"kube_proxy": {"extra_args": {"proxy-mode": "ipvs"}}},
+            "kube_proxy.extra_args.proxy-mode: is overlooked beside a configuration file, "
+            "write kube_proxy.config.mode instead",
+        ),
+        (
+            {"kube_proxy": {"settings_as": "flags", "config": {"nftables": {"masqueradeAll": True}}}},
+            "kube_proxy.config.nftables.masqueradeAll: has no flag, and kube-proxy takes none beside a file: "
+            "set kube_proxy.settings_as to file",
+        ),
+        (
+            {"kubelet": {"config": {"featureGates": {"RotateKubeletClientCertificate": True}}}},
+            "kubelet.config.featureGates.RotateKubeletClientCertificate: is not a feature gate of 1.36, "
+            "remove it",
+        ),
+        (
+            {"certificates": {"mode": "static"}, "kubelet": {"config": {"serverTLSBootstrap": True}}},
+            "kubelet.config.serverTLSBootstrap: goes with certificates.mode bootstrap alone, "
+            "remove one of the two",
+        ),
+        (
             {"paths": {"kube_proxy": "/var/lib/kubelet"}},
             "paths.kube_proxy: /var/lib/kubelet is paths.kubelet too, choose a folder of its own",
         ),
@@ -119,3 +191,66 @@ def test_a_contradiction_is_told_by_the_key_to_change(change: dict[str, Any], me
 )
 def test_the_same_said_twice_is_no_contradiction(change: dict[str, Any]):
     assert faults(pillar(change)) == []
+
+
+def test_a_label_that_a_kubelet_may_not_set_was_free_before():
+    labels = {"node": {"labels": {"node-role.kubernetes.io/worker": ""}}}
+    assert faults(pillar({"version": "1.15.12", **labels})) == []
+
+
+def test_what_the_pillar_says_by_a_flag_silences_the_default_in_the_file():
+    node = compiled({"kubelet": {"extra_args": {"cluster-domain": "example.org"}}})
+    assert "--cluster-domain=example.org" in node["kubelet"]["arguments"]
+    assert "clusterDomain" not in node["kubelet"]["config_yaml"]
+
+
+def test_what_the_pillar_says_by_a_field_silences_the_default_flag():
+    node = compiled({"kubelet": {"config": {"logging": {"verbosity": 4}}}})
+    assert "--v=2" not in node["kubelet"]["arguments"]
+
+
+def test_faults_of_every_kind_come_together():
+    change = {
+        "versoin": 1,
+        "cluster": {"dns_address": "10.69.0.2"},
+        "node": {"labels": {"kubernetes.io/role": "node"}},
+        "kubelet": {"config": {"maxPods": -1}, "extra_args": {"allow-privileged": True}},
+        "kube_proxy": {"config": {"mode": "userspace"}},
+        "runtime": {"name": "docker"},
+    }
+    assert [line.partition(": ")[0] for line in faults(pillar(change))] == [
+        "binaries.sha256.cri-dockerd",
+        "cluster.dns_address",
+        "kube_proxy.config.mode",
+        "kubelet.config.maxPods",
+        "kubelet.extra_args.allow-privileged",
+        "node.labels",
+        "versoin",
+    ]
+
+
+def test_a_fault_brings_no_other_about_the_same_place():
+    change = {"cluster": {"service_cidr": "10.68.0.1/16", "pod_cidr": "10.68.0.0/20"}}
+    assert faults(pillar(change)) == [
+        "cluster.service_cidr: '10.68.0.1/16' is an address in a network, write 10.68.0.0/16"
+    ]
+
+
+def test_a_gate_is_switched_on_for_the_mode_that_needs_it():
+    node = compiled({"version": "1.30.1", "kube_proxy": {"config": {"mode": "nftables"}}})
+    assert node["kube_proxy"]["config"]["featureGates"] == {"NFTablesProxyMode": True}
+
+
+@pytest.mark.parametrize(("version", "gate"), [("1.11.10", True), ("1.12.0", None)])
+def test_a_gate_is_switched_on_for_serving_certificates_where_it_is_off(version: str, gate: bool | None):
+    gates = compiled({"version": version})["kubelet"]["config"]["featureGates"] or {}
+    assert gates.get("RotateKubeletServerCertificate") is gate
+
+
+def test_systemds_stub_resolver_is_gone_round():
+    place = "/run/systemd/resolve/resolv.conf"
+    assert compiled(resolv_conf=place)["kubelet"]["config"]["resolvConf"] == place
+
+
+def test_without_a_stub_resolver_the_kubelet_keeps_its_own_default():
+    assert "resolvConf" not in compiled()["kubelet"]["config_yaml"]

@@ -25,6 +25,7 @@ from unit.nodes import CA, ROOT, TOKEN, compiled
 GOLDEN = Path(__file__).with_name("golden") / "1.36-containerd"
 # A node with something in every file.
 NODE = {
+    "runtime": {"containerd": {"version": "2.3.3"}},
     "node": {
         "labels": {"tier": "gold", "example.org/rack": "7"},
         "taints": [{"key": "dedicated", "value": "gpu", "effect": "NoSchedule"}],

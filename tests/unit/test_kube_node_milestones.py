@@ -184,3 +184,25 @@ def test_every_step_table_begins_with_a_known_minor(facts):
     tables = [facts["milestones"][name] for name in ("pause_image", "csr_api", "cri_api")]
     tables += facts["milestones"]["feature_gates"].values()
     assert {start for table in tables for start in table} <= set(versions.minors(facts))
+
+
+@pytest.mark.parametrize(("minor", "possible"), [("1.9", False), ("1.10", True), ("1.37", True)])
+def test_some_containerd_speaks_with_a_kubelet_from_1_10_on(facts, minor, possible):
+    assert milestones.containerd_possible(facts, minor) is possible
+
+
+@pytest.mark.parametrize(
+    ("minor", "release", "speaks"),
+    [
+        ("1.22", "1.5.8", True),
+        ("1.22", "1.7.24", True),
+        ("1.22", "2.0.6", False),
+        ("1.25", "1.5.8", True),
+        ("1.25", "2.0.6", True),
+        ("1.26", "1.5.8", False),
+        ("1.26", "1.6.20", True),
+        ("1.26", "1.0.0", False),
+    ],
+)
+def test_kubelet_and_containerd_need_one_cri_in_common(facts, minor, release, speaks):
+    assert milestones.containerd_speaks(facts, minor, release) is speaks

@@ -263,3 +263,33 @@ def test_a_private_key_is_not_shown():
 
 def test_what_looks_a_little_like_a_token_is_shown():
     assert types.shown("worker.0123456789abcdefg") == "'worker.0123456789abcdefg'"
+
+
+def test_taints_of_one_key_and_two_effects_are_taken():
+    taints = [{"key": "a", "effect": effect} for effect in ("NoSchedule", "NoExecute")]
+    assert types.taints(taints) is None
+
+
+def test_taints_of_one_key_and_effect_are_told():
+    taints = [{"key": "a", "value": value, "effect": "NoSchedule"} for value in ("x", "y")]
+    assert types.taints(taints) == "'a' has the effect NoSchedule twice, keep one of them"
+
+
+@pytest.mark.parametrize("value", ["cluster.local", "cluster.local."])
+def test_a_domain_may_end_with_a_dot(value: str):
+    assert types.domain(value) is None
+
+
+@pytest.mark.parametrize("value", [None, 5, ".", "a..", "Cluster.local", "a b"])
+def test_anything_else_is_no_domain(value: object):
+    assert types.domain(value) is not None
+
+
+@pytest.mark.parametrize("value", ["https://mirror.example.org", "http://10.0.0.1:5000/v2"])
+def test_a_mirror_is_a_url(value: str):
+    assert types.mirror(value) is None
+
+
+@pytest.mark.parametrize("value", ["mirror.example.org", 'https://x"', "https://a\nb", "ftp://x"])
+def test_anything_else_is_no_mirror(value: str):
+    assert types.mirror(value) is not None

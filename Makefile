@@ -1,7 +1,7 @@
 # Everything below runs in a virtual environment that the first target makes by itself, in the cache, outside this folder.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-down demo-shell demo-kubectl demo-salt render bench-approve test test-unit test-functional test-integration test-nodes lint venv clean-cache
+.PHONY: help demo demo-down demo-shell demo-kubectl demo-salt render versions bench-render bench-approve test test-unit test-functional test-integration test-nodes lint venv clean-cache
 
 PYTHON ?= python3
 NODE ?= worker-1
@@ -32,6 +32,12 @@ demo-salt: ## Salt on the demo's master: ARGS="salt '*' test.ping"
 
 render: ## The files that the states would put on a node: PILLAR=FILE OUT=DIR
 	@$(call python) && "$$python" tests/render.py "$(PILLAR)" "$(OUT)"
+
+versions: ## What is known of each Kubernetes minor, and how it is tested
+	@$(call python) && "$$python" tests/versions.py
+
+bench-render: ## Checking and rendering one node in a warm process
+	@$(call python) && "$$python" benchmarks/render.py
 
 bench-approve: ## Approving N=300 requests: the shell line, ours, a bare client
 	@$(call python) && PATH="$$(dirname "$$python"):$$PATH" "$$python" benchmarks/approve.py --nodes $(or $(N),300)

@@ -4,11 +4,14 @@ The minion's side of the kube_node formula: the parameters of this node, and wha
 
 from __future__ import annotations
 
+import difflib
 import logging
 import shutil
 import sys
 from pathlib import Path
 
+import kube_node_files
+import kube_node_merge
 import kube_node_parameters
 import kube_node_sources
 import kube_node_units
@@ -20,12 +23,17 @@ log = logging.getLogger(__name__)
 
 __virtualname__ = "kube_node"
 
+SECRET = "(a secret, not shown)"
 
-def parameters():
+
+def parameters(layers=False):
     """
-    Return the parameters of this node: defaults, profile, derived values and pillar, checked and final.
+    Return the parameters of this node, all layers laid over one another, checked and final.
 
     This is the one door through which states and templates get at them (``kube_node/map.jinja``).
+
+    layers
+        True to get each value with the layer that set it, by its dotted key.
 
     Returns the tree of ``kube_node/defaults.yaml`` with what the states and templates need beside it. The
     bootstrap token is shown to templates alone, as Salt does with all of the pillar.
@@ -38,26 +46,78 @@ def parameters():
     .. code-block:: bash
 
         salt '*' kube_node.parameters
+        salt '*' kube_node.parameters layers=True
     """
     compiled = _parameters()
-    if salt.utils.secret.mask_pillar.get():
+    if layers or salt.utils.secret.mask_pillar.get():
         certificates = compiled["certificates"] | {"bootstrap_token": salt.utils.secret.REDACT_PLACEHOLDER}
-        return compiled | {"certificates": certificates}
-    return compiled
+        compiled = compiled | {"certificates": certificates}
+    if not layers:
+        return compiled
+    origins = __context__["kube_node.parameters"][2]
+    return {
+        ".".join(path): {"value": kube_node_merge.get(compiled, path), "layer": layer}
+        for path, layer in sorted(origins.items())
+    }
+
+
+def render(diff=False):
+    """
+    Return the files that the states would put on this node, and change nothing.
+
+    diff
+        True to get, of those that are otherwise on the machine now, what would be changed in each.
+
+    Returns the content, or the difference, of each file by its path. A file that holds a secret is named and
+    not shown.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt '*' kube_node.render
+        salt-call kube_node.render diff=True
+    """
+    node = _parameters()
+    files = [file for room in node["files"].values() for file in room]
+    templates = {f"kube_node/{file['template']}" for file in files if file["wanted"]}
+    wanted = kube_node_files.render(node, {name: _read(name) for name in (*templates, "kube_node/map.jinja")})
+    if not diff:
+        return {
+            file["path"]: SECRET if file["secret"] else wanted[file["path"]]
+            for file in files
+            if file["wanted"]
+        }
+    changes = {file["path"]: _difference(file, wanted.get(file["path"])) for file in files}
+    return {path: change for path, change in changes.items() if change}
+
+
+def _difference(file, wanted):
+    """Return what would be changed in a file, as `diff -u` shows it; nothing where it is as wanted."""
+    path = Path(file["path"])
+    present = path.read_text(encoding="utf-8", errors="replace") if path.is_file() else None
+    if present == wanted:
+        return ""
+    if file["secret"]:
+        return SECRET
+    before, after = (text.splitlines() if text is not None else [] for text in (present, wanted))
+    names = ("/dev/null" if text is None else str(path) for text in (present, wanted))
+    return "\n".join(difflib.unified_diff(before, after, *names, lineterm=""))
 
 
 def _parameters():
     pillar = __salt__["pillar.get"]("kube_node", None, unmask=True)
     # Every SLS and template asks: compiled once, but anew where the pillar is another (a refresh, pillar=…).
-    known, compiled = __context__.get("kube_node.parameters", (None, None))
+    known, compiled, _ = __context__.get("kube_node.parameters", (None, None, None))
     if compiled is None or known != pillar:
+        sources = kube_node_sources.load(_read)
         try:
-            compiled = kube_node_parameters.compile_node(pillar, _machine(), kube_node_sources.load(_read))
+            compiled, origins = kube_node_parameters.explain_node(pillar, _machine(), sources)
         except kube_node_parameters.ParameterError as error:
             raise CommandExecutionError(
                 f"The kube_node pillar of {__opts__['id']} cannot be used:\n{error}"
             ) from None
-        __context__["kube_node.parameters"] = (pillar, compiled)
+        __context__["kube_node.parameters"] = (pillar, compiled, origins)
     return compiled
 
 

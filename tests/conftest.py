@@ -6,6 +6,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+from salt._logging import shutdown_temp_handler
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -14,6 +15,11 @@ ROOT = Path(__file__).resolve().parent.parent
 def formula() -> Path:
     """Return the checkout's folder."""
     return ROOT
+
+
+def pytest_sessionstart() -> None:
+    """Keep Salt from holding log records back, to print them after pytest's last line."""
+    shutdown_temp_handler()
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -31,15 +31,16 @@ def main(pillar_file: str, out: str) -> int:
     """Render the pillar in `pillar_file` below the folder `out`; return the exit code."""
     try:
         pillar = yaml.safe_load(Path(pillar_file).read_text(encoding="utf-8"))
-        tree = pillar.get("kube_node") if isinstance(pillar, dict) else pillar
-        node = kube_node_parameters.compile_node(tree, MACHINE, kube_node_sources.load(_read))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError, RecursionError) as error:
+    except (OSError, ValueError, yaml.YAMLError, RecursionError) as error:
         reason = " ".join(str(error).split())
         print(
             f"{pillar_file}: cannot be read as YAML ({reason}), write it as pillar.example shows",
             file=sys.stderr,
         )
         return 2
+    tree = pillar.get("kube_node") if isinstance(pillar, dict) else pillar
+    try:
+        node = kube_node_parameters.compile_node(tree, MACHINE, kube_node_sources.load(_read))
     except kube_node_parameters.ParameterError as error:
         print(error, file=sys.stderr)
         return 2

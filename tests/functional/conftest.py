@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 import salt.config
 import yaml
-from salt._logging import shutdown_temp_handler
 from saltfactories.utils.functional import Loaders
 from unit.nodes import pillar
 
@@ -45,8 +44,6 @@ def minion_opts(formula: Path, tmp_path_factory: pytest.TempPathFactory) -> dict
 @pytest.fixture(scope="session")
 def loaders(minion_opts: dict[str, Any]) -> Loaders:
     """Return Salt's loaders of that minion."""
-    # What Salt holds back until its logging is configured would be printed after pytest's last line.
-    shutdown_temp_handler()
     return Loaders(minion_opts)
 
 

@@ -16,6 +16,7 @@ pytestmark = pytest.mark.usefixtures("node")
 def test_the_module_has_these_functions_and_no_other(modules):
     assert {name for name in modules if name.startswith("kube_node.")} == {
         "kube_node.parameters",
+        "kube_node.render",
         "kube_node.missing_certificates",
         "kube_node.binary_faults",
         "kube_node.binary_matches",
@@ -109,3 +110,78 @@ def test_salt_writes_what_is_rendered_without_it(modules, node, tmp_path, path: 
     written = Path(modules.cp.get_template(source, str(tmp_path / "file"))).read_text()
     parameters = compiled(NODE, salt_call=modules.kube_node.parameters()["node"]["salt_call"])
     assert written == kube_node_files.render(parameters, templates())[path]
+
+
+def test_each_value_is_shown_with_its_layer(modules, node):
+    node(pillar({"kubelet": {"config": {"maxPods": 50}}}))
+    layers = modules.kube_node.parameters(layers=True)
+    assert layers["kubelet.config.maxPods"] == {"value": 50, "layer": "pillar"}
+    assert layers["kubelet.config.readOnlyPort"] == {"value": 0, "layer": "defaults"}
+    assert layers["cluster.dns_address"] == {"value": "10.68.0.2", "layer": "derived"}
+
+
+def test_the_profile_and_the_operating_system_are_layers(modules, node, loaders, monkeypatch):
+    monkeypatch.setitem(loaders.opts["grains"], "osfinger", "Debian-12")
+    node(pillar({"version": "1.14.10", "profile": "kubeasz-1.1"}))
+    layers = modules.kube_node.parameters(layers=True)
+    assert layers["paths.bin"] == {"value": "/opt/kube/bin", "layer": "profile kubeasz-1.1"}
+    assert layers["runtime.docker.package"] == {"value": "docker.io", "layer": "OS family Debian"}
+
+
+def test_no_layer_shows_a_bootstrap_token(modules):
+    assert TOKEN not in str(modules.kube_node.parameters(layers=True))
+
+
+def test_the_files_are_shown_by_their_paths(modules, node):
+    node(pillar(NODE))
+    shown = modules.kube_node.render()
+    parameters = compiled(NODE, salt_call=modules.kube_node.parameters()["node"]["salt_call"])
+    expected = kube_node_files.render(parameters, templates())
+    secret = "/etc/kubernetes/bootstrap.kubeconfig"
+    assert shown == expected | {secret: "(a secret, not shown)"}
+
+
+@pytest.fixture
+def below(node, tmp_path: Path) -> Path:
+    """Give the minion a pillar whose folders are below one of this test; return that."""
+    paths = {name: f"{tmp_path}/{name}" for name in ("kubernetes", "certificates", "kubelet", "kube_proxy")}
+    node(pillar({"paths": paths}))
+    return tmp_path
+
+
+def test_a_difference_names_what_would_be_changed(modules, below):
+    path = below / "kubelet/config.yaml"
+    path.parent.mkdir()
+    path.write_text(modules.kube_node.render()[str(path)].replace("readOnlyPort: 0", "readOnlyPort: 10255"))
+    change = modules.kube_node.render(diff=True)[str(path)].splitlines()
+    assert change[:2] == [f"--- {path}", f"+++ {path}"]
+    assert [line for line in change[2:] if line[0] in "-+"] == ["-readOnlyPort: 10255", "+readOnlyPort: 0"]
+
+
+def test_a_file_that_is_not_there_yet_is_all_new(modules, below):
+    change = modules.kube_node.render(diff=True)[f"{below}/kube_proxy/config.yaml"].splitlines()
+    assert change[0] == "--- /dev/null"
+    assert all(line.startswith("+") for line in change[3:])
+
+
+def test_a_file_that_is_as_it_should_be_has_no_difference(modules, below):
+    path = below / "kubelet/config.yaml"
+    path.parent.mkdir()
+    path.write_text(modules.kube_node.render()[str(path)])
+    assert str(path) not in modules.kube_node.render(diff=True)
+
+
+def test_a_file_that_is_to_go_is_shown_as_gone(modules, node, tmp_path):
+    left = tmp_path / "10-default.conf"
+    left.write_text("{}\n")
+    node(pillar({"paths": {"cni_config": str(tmp_path)}}))
+    change = modules.kube_node.render(diff=True)[str(left)].splitlines()
+    assert (change[1], change[-1]) == ("+++ /dev/null", "-{}")
+
+
+def test_no_difference_shows_a_secret(modules, below):
+    (below / "kubernetes").mkdir()
+    (below / "kubernetes/bootstrap.kubeconfig").write_text(f"token: {TOKEN}\n")
+    changes = modules.kube_node.render(diff=True)
+    assert changes[f"{below}/kubernetes/bootstrap.kubeconfig"] == "(a secret, not shown)"
+    assert TOKEN not in str(changes)

@@ -78,3 +78,16 @@ def test_a_preflight_tells_every_fault(states, old, new):
 def test_a_preflight_fetches_nothing_that_is_there(states, installed, tmp_path):
     shutil.rmtree(tmp_path / "served")
     assert states.kube_node.preflight(name="preflight", binaries=[installed.entry()]).result is True
+
+
+def test_a_preflight_tells_certificates_that_the_operator_has_still_to_bring(states, new, tmp_path):
+    there, missing = tmp_path / "kubelet.pem", tmp_path / "kubelet-key.pem"
+    there.touch()
+    result = states.kube_node.preflight(
+        name="preflight", binaries=[new.entry()], certificates=[str(there), str(missing)]
+    )
+    assert (result.result, result.comment) == (
+        False,
+        f"Nothing was touched:\ncertificates.mode: static needs {missing}, "
+        "put the node's own there or set the mode to bootstrap",
+    )

@@ -129,3 +129,63 @@ def test_a_new_token_is_not_shown(modules, certificates_below, test: bool):
     modules.state.apply("kube_node.certificates")
     (certificates_below / "bootstrap.kubeconfig").write_text("token: old\n")
     assert TOKEN not in str([state.raw for state in modules.state.apply("kube_node.certificates", test=test)])
+
+
+def with_docker(modules, node, version: str) -> list[dict[str, Any]]:
+    """Return the run of a node with docker."""
+    digests = {"kubelet": "a" * 64, "kube-proxy": "b" * 64, "cri-dockerd": "c" * 64}
+    node(pillar({"version": version, "runtime": {"name": "docker"}, "binaries": {"sha256": digests}}))
+    return modules.state.show_low_sls("kube_node")
+
+
+@pytest.mark.parametrize("version", ["1.23.17", "1.24.0"])
+def test_a_node_with_docker_compiles_with_every_requisite_there(modules, node, version: str):
+    assert [chunk for chunk in with_docker(modules, node, version) if isinstance(chunk, str)] == []
+
+
+@pytest.mark.parametrize(
+    ("version", "services"),
+    [
+        ("1.23.17", ["docker", "kubelet", "kube-proxy"]),
+        ("1.24.0", ["docker", "cri-docker.socket", "cri-docker", "kubelet", "kube-proxy"]),
+    ],
+)
+def test_from_1_24_on_docker_has_its_adapter(modules, node, version: str, services: list[str]):
+    chunks = with_docker(modules, node, version)
+    assert [chunk["name"] for chunk in chunks if chunk["state"] == "service"] == services
+
+
+def test_dockers_adapter_restarts_alone_for_what_is_its_own(modules, node):
+    chunks = with_docker(modules, node, "1.24.0")
+    watched = {
+        chunk["name"]: {requisite for entry in chunk["watch"] for requisite in entry.items()}
+        for chunk in chunks
+        if chunk["state"] == "service" and "docker" in chunk["name"]
+    }
+    assert watched == {
+        "docker": {("file", "docker-config"), ("file", "docker-unit")},
+        "cri-docker.socket": {("file", "cri-docker-socket-unit")},
+        "cri-docker": {("kube_node", "cri-dockerd-installed"), ("file", "cri-docker-unit")},
+    }
+
+
+def test_a_node_with_certificates_of_its_own_compiles(modules, node):
+    tree = pillar({"version": "1.14.10", "profile": "kubeasz-1.1", "runtime": {"name": "containerd"}})
+    node(tree)
+    chunks = modules.state.show_low_sls("kube_node")
+    assert [chunk for chunk in chunks if isinstance(chunk, str)] == []
+
+
+def test_a_node_with_certificates_of_its_own_is_asked_for_them_first(modules, node):
+    node(pillar({"certificates": {"mode": "static"}}))
+    [chunk] = [
+        chunk for chunk in modules.state.show_low_sls("kube_node") if chunk["__id__"] == "preflight-passed"
+    ]
+    assert chunk["certificates"] == [
+        "/etc/kubernetes/pki/kubelet.pem",
+        "/etc/kubernetes/pki/kubelet-key.pem",
+    ]
+
+
+def test_the_kubeconfig_that_the_kubelet_writes_is_not_taken_from_it(chunks):
+    assert "/etc/kubernetes/kubelet.kubeconfig" not in [chunk["name"] for chunk in chunks]

@@ -1,0 +1,3 @@
+base:
+  'prod-worker-*':
+    - kube_node

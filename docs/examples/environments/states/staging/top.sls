@@ -1,0 +1,3 @@
+staging:
+  'staging-worker-*':
+    - kube_node

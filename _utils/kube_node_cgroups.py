@@ -3,7 +3,7 @@
 Pure: no Salt, no I/O. A kubelet does not start while such a cgroup is missing
 (node_container_manager_linux.go, enforceExistingCgroup); it must be there in every cgroup v1 controller that
 the kubelet knows. systemd makes a cgroup for each of its units, in the controllers that the unit's accounting
-asks for. Of v1's cpuset and hugetlb it knows nothing: those are made beside it.
+asks for. Of v1's cpuset and hugetlb it knows nothing, and in a container of none: a unit of ours makes those.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ def reserved(tree: dict[str, Any], facts: dict[str, Any]) -> dict[str, Any]:
     Returns:
         `paths`, the enforced cgroups below each controller; `slices`, a list of `{name, path}` of the slices
         and their units' files; `slice`, the slice that the kubelet itself belongs to, or None; `units`, what
-        the kubelet's unit wants for them; `v1`, whether the machine may be on cgroup v1, where two
-        controllers are not systemd's.
+        the kubelet's unit wants for them; `v1`, whether the machine may be on cgroup v1, where not
+        every controller is systemd's.
     """
     config = tree["kubelet"]["config"]
     enforced = _enforced(config)

@@ -54,10 +54,12 @@ def test_a_slice_of_systemds_own_is_added_to_not_replaced():
 
 def test_what_v1_lacks_is_made_where_systemds_driver_looks():
     text = rendered(enforced(kubeReservedCgroup="/kube-daemons.slice"))[LEFT]
-    made = [value for key, value in systemd.sections(text)["Service"] if key == "ExecStart"]
-    assert made == [
-        "-/bin/mkdir -p /sys/fs/cgroup/cpuset/kube.slice/kube-daemons.slice",
-        "-/bin/mkdir -p /sys/fs/cgroup/hugetlb/kube.slice/kube-daemons.slice",
+    [line] = [value for key, value in systemd.sections(text)["Service"] if key == "ExecStart"]
+    program, option, *folders = systemd.command(line)
+    assert (program, option) == ("-/bin/mkdir", "--parents")
+    assert folders == [
+        f"/sys/fs/cgroup/{controller}/kube.slice/kube-daemons.slice"
+        for controller in ("cpu", "cpuacct", "cpuset", "hugetlb", "memory", "pids")
     ]
 
 

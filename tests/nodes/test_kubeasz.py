@@ -1,0 +1,51 @@
+"""A machine with the profile kubeasz-1.1 and Kubernetes 1.14: options alone, and an enforced reservation."""
+
+from __future__ import annotations
+
+import json
+import os
+
+import pytest
+from lab import cluster, host
+from lab.lab import Lab
+
+from nodes.conftest import changed, highstate
+
+VERSION = "1.14.10"
+
+
+@pytest.fixture(scope="module")
+def old_lab():
+    """Return a lab with one machine that has had its first highstate."""
+    if reason := host.unable():
+        pytest.skip(reason)
+    if os.environ.get("KUBEBUILDER_ASSETS"):
+        pytest.skip("KUBEBUILDER_ASSETS names programs of another version")
+    with Lab("kubeasz", nodes=1, version=VERSION) as running:
+        [(minion, pillar)] = running.pillars().items()
+        pillar["profile"] = "kubeasz-1.1"
+        # Docker is not in the node image, and no certificate lies there before the first run.
+        pillar["runtime"] = {"name": "containerd"}
+        pillar["certificates"]["mode"] = "bootstrap"
+        # The lab says it to the kubelets of today, on a machine with cgroup v1.
+        pillar["kubelet"]["config"].pop("failCgroupV1", None)
+        cluster.write_pillar(running.master, {minion: pillar})
+        highstate(running)
+        yield running
+
+
+def test_the_node_is_ready(old_lab):
+    old_lab.control_plane.kubectl("wait", "--for=condition=Ready", "node", "--all", "--timeout=60s")
+    [node] = json.loads(old_lab.control_plane.kubectl("get", "nodes", "--output=json"))["items"]
+    assert node["status"]["nodeInfo"]["kubeletVersion"] == f"v{VERSION}"
+
+
+def test_the_kubelet_has_its_settings_on_the_command_line_alone(old_lab):
+    [machine] = old_lab.machines
+    running = machine.run("systemctl", "show", "--property=ExecStart", "--value", "kubelet").stdout
+    assert "--enforce-node-allocatable=pods,kube-reserved" in running
+    assert "--config=" not in running
+
+
+def test_a_second_run_changes_nothing(old_lab):
+    assert {minion: changed(states) for minion, states in highstate(old_lab).items()} == {"worker-1": set()}

@@ -16,7 +16,7 @@ KNOCK_SECONDS = 10
 KNOCK = "kube_node/kubelet/start"
 
 
-def preflight(name, binaries, certificates=()):
+def preflight(name, binaries, brought=()):
     """
     Check what can be checked before anything is touched; changes nothing.
 
@@ -26,21 +26,19 @@ def preflight(name, binaries, certificates=()):
     binaries
         List of ``{name, link, path, source, sha256}``: each source must be there and have that digest.
 
-    certificates
-        Paths of files that the operator puts there: with ``certificates.mode: static`` none is issued.
+    brought
+        List of ``{path, fault}``: files that the operator puts there, and what to say of one that is not.
 
     .. code-block:: yaml
 
         preflight-passed:
           kube_node.preflight:
             - binaries: {{ kube_node.binaries.files | json }}
-            - certificates: {{ kube_node.kubelet.provided | json }}
+            - brought: {{ kube_node.brought | json }}
             - failhard: True
     """
     faults = __salt__["kube_node.binary_faults"](binaries) + [
-        f"certificates.mode: static needs {path}, put the node's own there or set the mode to bootstrap"
-        for path in certificates
-        if not Path(path).is_file()
+        file["fault"] for file in brought if not Path(file["path"]).is_file()
     ]
     if faults:
         return _result(name, False, "Nothing was touched:\n" + "\n".join(faults))

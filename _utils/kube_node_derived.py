@@ -77,16 +77,16 @@ def _runtime(tree: Tree, facts: Tree, minor: str) -> Tree:
 
 
 def _certificates(tree: Tree) -> Tree:
-    """Where the node's certificate is, which files are waited for, and which of them the operator brings."""
+    """Where the node's certificate is, and which files are waited for."""
     folder = tree["paths"]["certificates"]
     if tree["certificates"]["mode"] == "static":
         pair = {"client_certificate": f"{folder}/kubelet.pem", "client_key": f"{folder}/kubelet-key.pem"}
-        return {**pair, "certificates": list(pair.values()), "provided": list(pair.values())}
+        return {**pair, "certificates": list(pair.values())}
     pki = f"{tree['paths']['kubelet']}/pki"
     client = f"{pki}/kubelet-client-current.pem"
     serving = [f"{pki}/kubelet-server-current.pem"] if _asks_for_serving(tree) else []
     issued = [client, *serving]
-    return {"client_certificate": client, "client_key": client, "certificates": issued, "provided": []}
+    return {"client_certificate": client, "client_key": client, "certificates": issued}
 
 
 def _asks_for_serving(tree: Tree) -> bool:

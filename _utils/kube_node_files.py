@@ -3,7 +3,7 @@
 Pure: no Salt, no I/O. The states walk this table room by room, `kube_node.render` walks all of it.
 """
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import jinja2
@@ -11,7 +11,10 @@ import jinja2
 
 @dataclass(frozen=True)
 class File:
-    """A managed file; one that is not `wanted` is kept absent."""
+    """A managed file; one that is not `wanted` is kept absent.
+
+    One that the operator brings is only looked for; `brought` is the fault to tell where it is not there.
+    """
 
     id: str
     path: str
@@ -19,6 +22,7 @@ class File:
     mode: str = "0644"
     secret: bool = False
     wanted: bool = True
+    brought: str = ""
 
 
 SYSTEMD = "/etc/systemd/system"
@@ -83,26 +87,45 @@ def _docker(node: dict[str, Any]) -> list[File]:
 
 
 def _certificates(node: dict[str, Any]) -> list[File]:
-    bootstrap = node["certificates"]["mode"] == "bootstrap"
-    files = [
-        File("cluster-ca", node["paths"]["ca"], "certificates/files/ca.crt.jinja"),
+    ca, token = node["cluster"]["ca"], node["certificates"]["bootstrap_token"]
+    authority = File("cluster-ca", node["paths"]["ca"], "certificates/files/ca.crt.jinja")
+    if ca is None:
+        remedy = "paste the cluster's CA certificate after 'ca: |' or put it there"
+        authority = replace(authority, brought=f"cluster.ca: is missing and so is {authority.path}, {remedy}")
+    bootstrap = File(
+        "bootstrap-kubeconfig",
+        f"{node['paths']['kubernetes']}/bootstrap.kubeconfig",
+        "certificates/files/bootstrap.kubeconfig.jinja",
+        mode="0600",
+        secret=True,
+        wanted=node["certificates"]["mode"] == "bootstrap",
+    )
+    if not bootstrap.wanted:
+        return [authority, bootstrap, *_static_certificate(node)]
+    if token is None:
+        remedy = "give this minion its own, <6 characters>.<16 characters>, or put a kubeconfig there"
+        fault = f"certificates.bootstrap_token: is missing and so is {bootstrap.path}, {remedy}"
+        bootstrap = replace(bootstrap, brought=fault)
+    return [authority, bootstrap]
+
+
+def _static_certificate(node: dict[str, Any]) -> list[File]:
+    """The operator's certificate and key, and the kubeconfig (in mode bootstrap it is the kubelet's own)."""
+    kubelet = node["kubelet"]
+    remedy = "put the node's own there or set the mode to bootstrap"
+    pair = {"kubelet-certificate": kubelet["client_certificate"], "kubelet-key": kubelet["client_key"]}
+    return [
+        *(
+            File(id, path, "", brought=f"certificates.mode: static needs {path}, {remedy}")
+            for id, path in pair.items()
+        ),
         File(
-            "bootstrap-kubeconfig",
-            f"{node['paths']['kubernetes']}/bootstrap.kubeconfig",
-            "certificates/files/bootstrap.kubeconfig.jinja",
+            "kubelet-kubeconfig",
+            f"{node['paths']['kubernetes']}/kubelet.kubeconfig",
+            "certificates/files/kubelet.kubeconfig.jinja",
             mode="0600",
-            secret=True,
-            wanted=bootstrap,
         ),
     ]
-    # In mode bootstrap the kubelet writes this one itself.
-    kubeconfig = File(
-        "kubelet-kubeconfig",
-        f"{node['paths']['kubernetes']}/kubelet.kubeconfig",
-        "certificates/files/kubelet.kubeconfig.jinja",
-        mode="0600",
-    )
-    return files if bootstrap else [*files, kubeconfig]
 
 
 def _kubelet(node: dict[str, Any]) -> list[File]:
@@ -164,5 +187,5 @@ def render(node: dict[str, Any], templates: dict[str, str]) -> dict[str, str]:
         file["path"]: environment.get_template(f"kube_node/{file['template']}").render()
         for files in node["files"].values()
         for file in files
-        if file["wanted"]
+        if file["wanted"] and not file["brought"]
     }

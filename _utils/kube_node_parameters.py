@@ -146,6 +146,12 @@ def _with_rooms(tree: dict[str, Any], facts: dict[str, Any]) -> dict[str, Any]:
         for name in _programs(tree)
     ]
     tree["files"] = files.by_room(tree)
+    tree["brought"] = [
+        {"path": file["path"], "fault": file["brought"]}
+        for room in tree["files"].values()
+        for file in room
+        if file["brought"]
+    ]
     return tree
 
 

@@ -106,7 +106,6 @@ REQUIRED = {
     ("version",): "write the release to run, for instance 1.36.2",
     ("cluster", "name"): "name the cluster, for instance production",
     ("cluster", "api_server"): "write the API server's URL, https://HOST:PORT",
-    ("cluster", "ca"): "paste the cluster's CA certificate after 'ca: |'",
     (
         "binaries",
         "source",
@@ -114,8 +113,6 @@ REQUIRED = {
     ("binaries", "sha256", "kubelet"): "write the digest that sha256sum prints for the file",
     ("binaries", "sha256", "kube-proxy"): "write the digest that sha256sum prints for the file",
 }
-# Required with certificates.mode bootstrap.
-BOOTSTRAP_TOKEN = "give this minion its own, <6 characters>.<16 characters>"
 
 
 def check(pillar: Any) -> tuple[dict[str, Any], list[Fault]]:
@@ -142,10 +139,7 @@ def missing(tree: dict[str, Any], faults: list[Fault]) -> list[Fault]:
     """Return a fault for each required key that the merged `tree` lacks and that has no fault yet."""
     known = [fault.path for fault in faults]
     found = []
-    required = dict(REQUIRED)
-    if tree["certificates"]["mode"] == "bootstrap":
-        required[("certificates", "bootstrap_token")] = BOOTSTRAP_TOKEN
-    for path, remedy in required.items():
+    for path, remedy in REQUIRED.items():
         dotted = ".".join(path)
         told = any(
             dotted == fault or dotted.startswith(f"{fault}.") or fault == "kube_node" for fault in known

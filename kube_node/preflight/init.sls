@@ -4,5 +4,5 @@
 preflight-passed:
   kube_node.preflight:
     - binaries: {{ kube_node.binaries.files | json }}
-    - certificates: {{ kube_node.kubelet.provided | json }}
+    - brought: {{ kube_node.brought | json }}
     - failhard: True

@@ -80,14 +80,9 @@ def test_a_preflight_fetches_nothing_that_is_there(states, installed, tmp_path):
     assert states.kube_node.preflight(name="preflight", binaries=[installed.entry()]).result is True
 
 
-def test_a_preflight_tells_certificates_that_the_operator_has_still_to_bring(states, new, tmp_path):
+def test_a_preflight_tells_what_the_operator_has_still_to_bring(states, new, tmp_path):
     there, missing = tmp_path / "kubelet.pem", tmp_path / "kubelet-key.pem"
     there.touch()
-    result = states.kube_node.preflight(
-        name="preflight", binaries=[new.entry()], certificates=[str(there), str(missing)]
-    )
-    assert (result.result, result.comment) == (
-        False,
-        f"Nothing was touched:\ncertificates.mode: static needs {missing}, "
-        "put the node's own there or set the mode to bootstrap",
-    )
+    brought = [{"path": str(there), "fault": "of the one"}, {"path": str(missing), "fault": "of the other"}]
+    result = states.kube_node.preflight(name="preflight", binaries=[new.entry()], brought=brought)
+    assert (result.result, result.comment) == (False, "Nothing was touched:\nof the other")

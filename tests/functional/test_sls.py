@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from unit.nodes import TOKEN, pillar
+from unit.nodes import TOKEN, pillar, without
 from unit.test_kube_node_files import NODE
 
 pytestmark = pytest.mark.usefixtures("node")
@@ -176,15 +176,44 @@ def test_a_node_with_certificates_of_its_own_compiles(modules, node):
     assert [chunk for chunk in chunks if isinstance(chunk, str)] == []
 
 
-def test_a_node_with_certificates_of_its_own_is_asked_for_them_first(modules, node):
-    node(pillar({"certificates": {"mode": "static"}}))
-    [chunk] = [
-        chunk for chunk in modules.state.show_low_sls("kube_node") if chunk["__id__"] == "preflight-passed"
-    ]
-    assert chunk["certificates"] == [
-        "/etc/kubernetes/pki/kubelet.pem",
-        "/etc/kubernetes/pki/kubelet-key.pem",
-    ]
+@pytest.mark.parametrize(
+    ("absent", "faults"),
+    [
+        (
+            {"certificates": {"mode": "static"}},
+            [
+                "certificates.mode: static needs /etc/kubernetes/pki/kubelet.pem, "
+                "put the node's own there or set the mode to bootstrap",
+                "certificates.mode: static needs /etc/kubernetes/pki/kubelet-key.pem, "
+                "put the node's own there or set the mode to bootstrap",
+            ],
+        ),
+        (
+            "cluster.ca",
+            [
+                "cluster.ca: is missing and so is /etc/kubernetes/pki/ca.crt, "
+                "paste the cluster's CA certificate after 'ca: |' or put it there"
+            ],
+        ),
+        (
+            "certificates.bootstrap_token",
+            [
+                "certificates.bootstrap_token: is missing and so is /etc/kubernetes/bootstrap.kubeconfig, "
+                "give this minion its own, <6 characters>.<16 characters>, or put a kubeconfig there"
+            ],
+        ),
+    ],
+)
+def test_what_the_operator_brings_is_asked_for_first(modules, node, absent, faults):
+    node(without(*absent.split(".")) if isinstance(absent, str) else pillar(absent))
+    chunks = {chunk["__id__"]: chunk for chunk in modules.state.show_low_sls("kube_node")}
+    assert [file["fault"] for file in chunks["preflight-passed"]["brought"]] == faults
+
+
+def test_what_the_operator_brings_is_not_written(modules, node):
+    node(without("cluster", "ca"))
+    chunks = {chunk["__id__"]: chunk for chunk in modules.state.show_low_sls("kube_node")}
+    assert chunks["cluster-ca"]["fun"] == "exists"
 
 
 def test_the_kubeconfig_that_the_kubelet_writes_is_not_taken_from_it(chunks):

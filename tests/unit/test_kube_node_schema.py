@@ -92,11 +92,6 @@ def test_a_slip_is_told_by_its_key(change: dict[str, Any], message: str):
         ("version", "is missing, write the release to run, for instance 1.36.2"),
         ("cluster.name", "is missing, name the cluster, for instance production"),
         ("cluster.api_server", "is missing, write the API server's URL, https://HOST:PORT"),
-        ("cluster.ca", "is missing, paste the cluster's CA certificate after 'ca: |'"),
-        (
-            "certificates.bootstrap_token",
-            "is missing, give this minion its own, <6 characters>.<16 characters>",
-        ),
         (
             "binaries.source",
             "is missing, write the folder that holds kubelet and kube-proxy, salt://kubernetes for instance",

@@ -20,6 +20,7 @@ class Identity:
     addresses: tuple[str, ...]
     dns_names: tuple[str, ...]
     bootstrap_token_id: str | None
+    service_cidr: str | None = None
 
 
 def node_name(pillar: dict[str, Any], minion_id: str) -> str:
@@ -43,6 +44,7 @@ def identity(pillar: Any, minion_id: str) -> Identity | None:
         addresses=tuple(node.get("addresses", ())),
         dns_names=(name, *(other for other in node.get("dns_names", ()) if other != name)),
         bootstrap_token_id=token.split(".")[0] if token else None,
+        service_cidr=sound["cluster"].get("service_cidr"),
     )
 
 

@@ -96,6 +96,7 @@ def facts(owner: Any, node: Mapping[str, bool] | None, is_superseded: bool) -> d
         "attested_client_cert_sha256": None,
         "node_object": node or ABSENT,
         "superseded": is_superseded,
+        "service_cidr": owner and owner.service_cidr,
     }
 
 

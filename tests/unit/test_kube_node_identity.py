@@ -37,6 +37,13 @@ def test_a_minion_without_addresses_has_none():
     assert identity(without("node"), "worker-1").addresses == ()
 
 
+def test_the_pillars_service_network_is_known():
+    assert (
+        identity(pillar({"cluster": {"service_cidr": "10.96.0.0/12"}}), "worker-1").service_cidr
+        == "10.96.0.0/12"
+    )
+
+
 def test_a_minion_without_a_token_has_none():
     assert identity(without("certificates"), "worker-1").bootstrap_token_id is None
 

@@ -42,13 +42,13 @@ def _quantity(text: str) -> str:
 
 
 def _ip(text: str) -> str:
-    if text and not _is_ip(text):
+    if text and not is_ip(text):
         raise ValueError(f"{quote(text)} is not a valid IP address")
     return text
 
 
 def _ip_port(text: str) -> str:
-    if not text or _is_ip(text):
+    if not text or is_ip(text):
         return text
     host, colon, port = text.rpartition(":")
     reason = f"{quote(text)} is not in a valid format (ip or ip:port)"
@@ -56,7 +56,7 @@ def _ip_port(text: str) -> str:
         raise ValueError(
             f"{reason}: address {text}: {'too many colons' if colon else 'missing port'} in address"
         )
-    if not _is_ip(host.strip("[]")):
+    if not is_ip(host.strip("[]")):
         raise ValueError(f"{quote(host)} is not a valid IP address")
     parse_int(port)
     return text
@@ -150,7 +150,8 @@ def _vmodule(text: str) -> list[dict[str, Any]]:
     return result
 
 
-def _is_ip(text: str) -> bool:
+def is_ip(text: str) -> bool:
+    """Whether a text is an IPv4 or IPv6 address."""
     try:
         ipaddress.ip_address(text)
     except ValueError:

@@ -11,6 +11,7 @@ from typing import Any
 
 import kube_node_milestones as milestones
 
+from lab.component.flag_values import is_ip
 from lab.component.go_values import parse_duration
 from lab.component.klog import quote
 
@@ -93,7 +94,7 @@ def _periods(settings: Settings) -> Iterator[str]:
 
 
 def _addresses(settings: Settings) -> Iterator[str]:
-    if not _is_ip(settings["bindAddress"]):
+    if not is_ip(settings["bindAddress"]):
         reason = "not a valid textual representation of an IP address"
         yield _invalid("BindAddress", settings["bindAddress"], reason)
     for field, name in (
@@ -117,7 +118,7 @@ def _host_port(name: str, address: str) -> Iterator[str]:
     if not colon:
         yield _invalid(name, address, "must be IP:port")
         return
-    if not _is_ip(host.strip("[]")):
+    if not is_ip(host.strip("[]")):
         yield _invalid(name, host, "must be a valid IP")
     if not port.isdigit() or not 1 <= int(port) <= 65535:
         yield _invalid(name, port, "must be a valid port")
@@ -141,14 +142,6 @@ def _local(settings: Settings) -> Iterator[str]:
         yield f"{_ROOT}.DetectLocalMode: Unsupported value: {quote(mode)}: supported values: {choices}"
     if settings.claim.since("1.32") and mode in (None, "ClusterCIDR"):
         yield from _cluster_cidrs(settings, "DetectLocalConfiguration.ClusterCIDRs[{}]")
-
-
-def _is_ip(text: str) -> bool:
-    try:
-        ipaddress.ip_address(text)
-    except ValueError:
-        return False
-    return True
 
 
 def _is_cidr(text: str) -> bool:

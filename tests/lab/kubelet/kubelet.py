@@ -12,6 +12,7 @@ from pathlib import Path
 
 from lab.component import clock, host, klog, process
 from lab.component.api import Client
+from lab.component.flag_values import is_ip
 from lab.component.kubeconfig import KubeconfigError
 
 from . import credentials, lease, machine, self_signed, servers
@@ -148,7 +149,7 @@ class Kubelet:
     def _serving_template(self) -> Template | None:
         """The serving certificate for the node's addresses; None while this minor needs more of them."""
         addresses = self._status.addresses if self._status else []
-        ips = {entry["address"] for entry in addresses if _is_ip(entry["address"])}
+        ips = {entry["address"] for entry in addresses if is_ip(entry["address"])}
         names = {entry["address"] for entry in addresses} - ips
         if not ips and (self._settings.claim.holds("serving_csr_waits_for_address") or not names):
             return None
@@ -168,15 +169,7 @@ class Kubelet:
 
 def _check_node_ip(text: str) -> None:
     ips = [ip.strip() for ip in text.split(",") if ip.strip()]
-    parsed = [ipaddress.ip_address(ip) for ip in ips if _is_ip(ip)]
+    parsed = [ipaddress.ip_address(ip) for ip in ips if is_ip(ip)]
     if len(parsed) > 2 or (len(parsed) == 2 and parsed[0].version == parsed[1].version):
         fault = "must contain either a single IP or a dual-stack pair of IPs"
         raise ValueError(f'bad --node-ip "{text}": {fault}')
-
-
-def _is_ip(text: str) -> bool:
-    try:
-        ipaddress.ip_address(text)
-    except ValueError:
-        return False
-    return True

@@ -79,7 +79,7 @@ def render(diff=False):
         salt-call kube_node.render diff=True
     """
     node = _parameters()
-    files = [file for room in node["files"].values() for file in room]
+    files = kube_node_files.kept(node)
     templates = {f"kube_node/{file['template']}" for file in files if file["wanted"]}
     wanted = kube_node_files.render(node, {name: _read(name) for name in (*templates, "kube_node/map.jinja")})
     if not diff:

@@ -169,6 +169,11 @@ def _kube_proxy(node: dict[str, Any]) -> list[File]:
     ]
 
 
+def kept(node: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the files of all rooms that the formula writes or removes, without those the operator brings."""
+    return [file for room in node["files"].values() for file in room if not file["brought"]]
+
+
 def render(node: dict[str, Any], templates: dict[str, str]) -> dict[str, str]:
     """Render the content of every wanted file as Salt would.
 
@@ -185,7 +190,6 @@ def render(node: dict[str, Any], templates: dict[str, str]) -> dict[str, str]:
     environment.globals["salt"] = {"kube_node.parameters": lambda: node}
     return {
         file["path"]: environment.get_template(f"kube_node/{file['template']}").render()
-        for files in node["files"].values()
-        for file in files
-        if file["wanted"] and not file["brought"]
+        for file in kept(node)
+        if file["wanted"]
     }

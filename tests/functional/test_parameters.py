@@ -7,7 +7,7 @@ from pathlib import Path
 import kube_node_files
 import pytest
 from salt.exceptions import CommandExecutionError
-from unit.nodes import TOKEN, compiled, pillar
+from unit.nodes import TOKEN, compiled, pillar, without
 from unit.test_kube_node_files import NODE, templates
 
 pytestmark = pytest.mark.usefixtures("node")
@@ -185,3 +185,11 @@ def test_no_difference_shows_a_secret(modules, below):
     changes = modules.kube_node.render(diff=True)
     assert changes[f"{below}/kubernetes/bootstrap.kubeconfig"] == "(a secret, not shown)"
     assert TOKEN not in str(changes)
+
+
+@pytest.mark.parametrize("diff", [False, True])
+def test_what_the_operator_brings_is_neither_rendered_nor_taken_away(modules, node, tmp_path, diff):
+    brought = tmp_path / "bootstrap.kubeconfig"
+    brought.write_text("apiVersion: v1")
+    node(without("certificates", "bootstrap_token") | {"paths": {"kubernetes": str(tmp_path)}})
+    assert str(brought) not in modules.kube_node.render(diff=diff)

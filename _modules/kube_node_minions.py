@@ -1,29 +1,41 @@
 """
-Which minions are nodes of which cluster, by this master's own knowledge: accepted keys and pillars.
+Which minions are nodes of which cluster, by this master's own knowledge: accepted keys, pillars and the mine.
 
-A pillar is compiled anew for the minion in question before it is believed. What Salt keeps in its cache of
-pillars says only where to look: a minion may override values of its pillar when it asks for it
-(``pillar.items pillar={...}``), and the master caches the result.
+A pillar is compiled here for the minion in question before it is believed. What Salt keeps in its cache of
+pillars says only where to look, and when to look again: a minion may override values of its pillar when it
+asks for it (``pillar.items pillar={...}``), and the master caches the result. What was found out stands in a
+register (``kube_node_register``), for compiling a pillar takes a tenth of a second.
 """
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import time
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import kube_node_identity
+import kube_node_register
+import kube_node_tokens
 import salt.cache
 import salt.key
 import salt.pillar
 import salt.utils.minions
 import salt.utils.verify
+from kube_node_register import Entry
 
 log = logging.getLogger(__name__)
 
 __virtualname__ = "kube_node_minions"
 
-# Compiling a pillar takes a tenth of a second and more; a node's first two requests come within seconds.
-BELIEVED_SECONDS = 60
+# A pillar that comes from files alone is compiled anew when one of them changed; what external pillars say
+# may change without notice.
+DAY, TEN_MINUTES = 86_400, 600
+# A minion that keeps changing what its cached pillar says costs a compilation now and then, not at each look.
+SETTLE_SECONDS = 10
+SOURCES_SECONDS = 1
+MINE = "kube_node.attestation"
 
 
 def __virtual__():
@@ -45,7 +57,9 @@ def is_accepted(minion):
 
         salt-run salt.cmd kube_node_minions.is_accepted worker-1
     """
-    return isinstance(minion, str) and salt.utils.verify.valid_id(__opts__, minion) and minion in accepted()
+    if not isinstance(minion, str) or not salt.utils.verify.valid_id(__opts__, minion):
+        return False
+    return (salt.key.get_key(__opts__).cache.fetch("keys", minion) or {}).get("state") == "accepted"
 
 
 def accepted():
@@ -76,13 +90,14 @@ def cluster_of(minion):
     """
     if not is_accepted(minion):
         return None
-    if hint := _hint(salt.cache.factory(__opts__), minion):
-        return hint[0]
-    found = _identity(minion)
-    return found.cluster if found else None
+    entry = _register().entries([minion]).get(minion)
+    found = (entry and entry.identity) or _hint(minion).identity
+    if found is None and not _hint(minion).is_foreign:
+        found = _identities({minion})[minion]
+    return found and found.cluster
 
 
-def owners(cluster, names, also=()):
+def owners(cluster, names):
     """
     Return by node name the one accepted minion whose pillar says that it is this node; a name without one is
     left out.
@@ -93,80 +108,243 @@ def owners(cluster, names, also=()):
     names
         Node names, as requests give them.
 
-    also
-        Ids of minions that may be among them though no cached pillar says so, those that knocked.
-
     CLI Example:
 
     .. code-block:: bash
 
         salt-run salt.cmd kube_node_minions.owners production '[worker-1]'
     """
-    ids = accepted()
-    claims = {name: set() for name in names}
-    for minion, (where, name) in _hints(ids).items():
-        if where == cluster and name in claims:
-            claims[name].add(minion)
-    for minion in ids:
-        if minion.lower() in claims:
-            claims[minion.lower()].add(minion)
-    for minion in ids.intersection(also):
-        if (found := _identity(minion)) and found.name in claims:
-            claims[found.name].add(minion)
-    owned = {name: _owner(cluster, name, sorted(minions)) for name, minions in claims.items()}
-    return {name: found for name, found in owned.items() if found}
+    claims = _claims(cluster, set(names))
+    found = _identities({minion for minions in claims.values() for minion in minions})
+    for one in found.values():  # one whose pillar changed may be another of them now
+        if one and one.cluster == cluster and one.name in claims:
+            claims[one.name].add(one.minion_id)
+    owned = {
+        name: _owner(cluster, name, [one for one in map(found.get, sorted(minions)) if one])
+        for name, minions in claims.items()
+    }
+    return {name: one for name, one in owned.items() if one}
 
 
-def _owner(cluster, name, minions):
-    found = [one for one in map(_identity, minions) if one and (one.cluster, one.name) == (cluster, name)]
+def known(cluster, names):
+    """
+    Return those of some node names whose owners are known without compiling a pillar.
+
+    cluster
+        The cluster's name.
+
+    names
+        Node names, as requests give them.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-run salt.cmd kube_node_minions.known production '[worker-1]'
+    """
+    claims = _claims(cluster, set(names))
+    fresh = known_minions({minion for minions in claims.values() for minion in minions})
+    return {name for name, minions in claims.items() if minions <= fresh}
+
+
+def identities(minions):
+    """
+    Return by id who some minions are by their pillars, None for one that is no node or not accepted.
+
+    minions
+        Minion ids; any values are taken, since they may come from forged events.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-run salt.cmd kube_node_minions.identities '[worker-1]'
+    """
+    return _identities({minion for minion in minions if is_accepted(minion)})
+
+
+def known_minions(minions):
+    """
+    Return those of some minions of whom it is known without compiling a pillar who they are.
+
+    minions
+        Minion ids; any values are taken, since they may come from forged events.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-run salt.cmd kube_node_minions.known_minions '[worker-1]'
+    """
+    ids = {minion for minion in minions if is_accepted(minion)}
+    entries = _register().entries(ids)
+    fresh = {minion for minion, entry in entries.items() if _is_fresh(minion, entry)}
+    return (set(minions) - ids) | fresh | _foreign(ids - fresh)
+
+
+def tokens(owner):
+    """
+    Return the bootstrap tokens that a minion may hold, the current one first; none where it has its own.
+
+    owner
+        The minion's identity, as :py:func:`owners` gives it.
+
+    CLI Example: none, for the tokens are secret.
+    """
+    if not owner.derives_token:
+        return []
+    return kube_node_tokens.accepted(_keys(), owner.cluster, owner.minion_id, owner.name, time.time())
+
+
+def attestation(minion):
+    """
+    Return what a minion attests of its kubelet, and when it did, by the mine: the master stores that under
+    the authenticated id.
+
+    minion
+        The minion's id.
+
+    Returns ``{client_cert_sha256, spki_sha256, at}``, ``at`` in seconds since the epoch; None where the
+    minion attests nothing.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-run salt.cmd kube_node_minions.attestation worker-1
+    """
+    cache = salt.cache.factory(__opts__)
+    mine = cache.fetch("mine", minion)
+    found = mine.get(MINE) if isinstance(mine, dict) else None
+    if isinstance(found, dict) and "__data__" in found:  # Salt's own wrapping, where access is restricted
+        found = found["__data__"]
+    if not isinstance(found, dict):
+        return None
+    digests = {key: found.get(key) for key in ("client_cert_sha256", "spki_sha256")}
+    return digests | {"at": cache.updated("mine", minion) or 0}
+
+
+def _claims(cluster, names):
+    """Return by node name the accepted minions that may be it."""
+    register = _register()
+    claims = register.claims(cluster, names)
+    for name in names:
+        claims[name].add(name)
+    claims = {name: {one for one in minions if is_accepted(one)} for name, minions in claims.items()}
+    if any(not minions for minions in claims.values()):
+        strangers = accepted() - register.minions()
+        for minion in strangers - _foreign(strangers):
+            hint = _hint(minion).identity
+            if hint and hint.cluster == cluster and hint.name in claims:
+                claims[hint.name].add(minion)
+    return claims
+
+
+def _foreign(minions):
+    """Return those of some minions whose cached pillar says that they are no nodes, and remember it."""
+    found = {minion: _nobody(minion) for minion in minions if _hint(minion).is_foreign}
+    _register().put(found)
+    return set(found)
+
+
+def _owner(cluster, name, claimants):
+    found = [one for one in claimants if (one.cluster, one.name) == (cluster, name)]
     if len(found) > 1:
-        claimants = ", ".join(one.minion_id for one in found)
         log.error(
             "kube_node: node %s of %s is claimed by the minions %s: none of them gets it, "
             "give each a node.name of its own",
             name,
             cluster,
-            claimants,
+            ", ".join(one.minion_id for one in found),
         )
     return found[0] if len(found) == 1 else None
 
 
-def _identity(minion):
-    """Return who an accepted minion is by the pillar compiled for it here, at most a minute ago."""
-    known = __context__.setdefault("kube_node.identities", {})
-    made, found = known.get(minion, (float("-inf"), None))
-    if time.monotonic() - made > BELIEVED_SECONDS:
-        found = _compiled(minion)
-        known[minion] = (time.monotonic(), found)
+def _identities(minions):
+    """Return by minion who each accepted one is, None for nobody; compiled anew where that is needed."""
+    entries = _register().entries(minions)
+    for minion in sorted(minions):
+        if minion not in entries or not _is_fresh(minion, entries[minion]):
+            entries[minion] = _compiled(minion)
+    return {minion: entry.identity for minion, entry in entries.items()}
+
+
+def _is_fresh(minion, entry):
+    """Tell whether an entry still stands."""
+    age = time.time() - entry.made
+    if age < 0 or age > _believed_seconds() or entry.sources != _sources():
+        return False
+    return age < SETTLE_SECONDS or entry.hint == _hint(minion).digest
+
+
+def _believed_seconds():
+    foreign = [one for one in __opts__.get("ext_pillar") or [] if "kube_node" not in one]
+    return TEN_MINUTES if foreign else DAY
+
+
+def _sources():
+    """Return the state of the pillar's files, looked at once a second at most."""
+    at, found = __context__.get("kube_node.sources", (float("-inf"), None))
+    if time.monotonic() - at > SOURCES_SECONDS:
+        roots = [folder for folders in __opts__["pillar_roots"].values() for folder in folders]
+        found = kube_node_register.fingerprint(roots)
+        __context__["kube_node.sources"] = (time.monotonic(), found)
     return found
 
 
 def _compiled(minion):
+    """Compile a minion's pillar, keep who it is by that, and return the entry."""
+    hint, sources, made = _hint(minion).digest, _sources(), time.time()
     grains = salt.utils.minions.get_minion_data(minion, __opts__)[1] or {}
-    compiled = salt.pillar.Pillar(
-        {**__opts__, "file_client": "local"}, grains, minion, "base"
-    ).compile_pillar()
+    opts = {**__opts__, "file_client": "local"}
+    compiled = salt.pillar.Pillar(opts, grains, minion, "base").compile_pillar()
+    found = kube_node_identity.identity(compiled.get("kube_node"), minion)
     if errors := compiled.get("_errors"):
         log.error(
             "kube_node: the pillar of minion %s has errors, so it is nobody: %s", minion, "; ".join(errors)
         )
-        return None
-    return kube_node_identity.identity(compiled.get("kube_node"), minion)
+        found = None
+    if found and found.bootstrap_token_id:
+        derived = kube_node_tokens.accepted(_keys(), found.cluster, minion, found.name, made)
+        found = kube_node_identity.with_derived_token(found, {token.id for token in derived})
+    entry = Entry(found, made, hint, sources)
+    _register().put({minion: entry})
+    return entry
 
 
-def _hints(ids):
-    """Return by minion the cluster and node name that its cached pillar says."""
+def _nobody(minion):
+    return Entry(None, time.time(), _hint(minion).digest, _sources())
+
+
+class _Hint(NamedTuple):
+    """What a minion's cached pillar says, and when it was written (None: there is none)."""
+
+    written: float | None
+    digest: str
+    identity: Any
+    is_foreign: bool
+
+
+def _hint(minion):
+    """Read what a minion's cached pillar says, again only when it was written anew."""
     cache = salt.cache.factory(__opts__)
-    hints = {minion: _hint(cache, minion) for minion in ids}
-    return {minion: hint for minion, hint in hints.items() if hint}
-
-
-def _hint(cache, minion):
-    """Return the cluster and node name that a minion's cached pillar says, read again only when it was
-    written anew."""
-    known = __context__.setdefault("kube_node.hints", {})
+    hints = __context__.setdefault("kube_node.hints", {})
     written = cache.updated("pillar", minion)
-    if minion not in known or known[minion][0] != written:
-        pillar = cache.fetch("pillar", minion) if written else {}
-        known[minion] = (written, kube_node_identity.hint(pillar, minion))
-    return known[minion][1]
+    if minion not in hints or hints[minion].written != written:
+        pillar = cache.fetch("pillar", minion) if written else None
+        tree = pillar.get("kube_node") if isinstance(pillar, dict) else None
+        found = kube_node_identity.without_token(kube_node_identity.identity(tree, minion))
+        digest = hashlib.sha256(repr(found).encode()).hexdigest()[:16]
+        hints[minion] = _Hint(written, digest, found, isinstance(pillar, dict) and "kube_node" not in pillar)
+    return hints[minion]
+
+
+def _register():
+    if "kube_node.register" not in __context__:
+        path = Path(__opts__["cachedir"], "kube_node", "minions.db")
+        __context__["kube_node.register"] = kube_node_register.Register(path)
+    return __context__["kube_node.register"]
+
+
+def _keys():
+    return kube_node_tokens.read(Path(__opts__["config_dir"], "kube_node", "token.keys"))

@@ -10,26 +10,34 @@ from what the Kubernetes API authenticated and what the master itself holds; nev
 from __future__ import annotations
 
 import logging
+import queue
 import time
-from datetime import datetime, timezone
+from contextlib import contextmanager
 from pathlib import Path
 
 import kube_api
 import kube_node_approver
 import kube_node_audit
+import kube_node_register
 import kube_node_rights
 import kubelet_csr_facts
 import kubelet_csr_pass
 import kubelet_csr_policy
+import salt.client
 import salt.utils.event
-from kubelet_csr_api import SERVING_SIGNER, Requests
-from salt.exceptions import CommandExecutionError
+from kube_node_knocks import Knock
+from kubelet_csr_api import Requests
+from kubelet_csr_nodes import Nodes
+from kubelet_csr_tokens import Tokens
+from kubelet_csr_worker import Worker
+from salt.exceptions import CommandExecutionError, SaltClientError
 
 log = logging.getLogger(__name__)
 
 __virtualname__ = "kubelet_csr"
 
-LOOK_SECONDS = 8
+ASK_SECONDS = 10
+FIRST_PAUSE, LONGEST_PAUSE = 1, 15
 
 
 def __virtual__():
@@ -66,36 +74,18 @@ def pending(cluster):
 
         salt-run salt.cmd kubelet_csr.pending production
     """
-    settings, requests, decisions = _settings(), _connect(cluster), []
-    found, _ = _ask(cluster, requests, requests.items)
-    _ask(
-        cluster,
-        requests,
-        _judge,
-        cluster,
-        requests,
-        found,
-        _undecided(found),
-        settings,
-        decisions.append,
-        (),
-        True,
-    )
+    requests, decisions = _connect(cluster), []
+    with _told(cluster, requests):
+        _one_pass(cluster, requests, decisions, dry_run=True)
     return decisions
 
 
-def approve(cluster, minions=(), wait_seconds=0):
+def approve(cluster):
     """
     Judge every pending kubelet request of a cluster; approve or deny each as the policy says.
 
     cluster
         The cluster's name.
-
-    minions
-        Ids of minions whose kubelets have just started: their requests are waited for.
-
-    wait_seconds
-        How long to wait for them, by one watch.
 
     Returns a list of ``{cluster, name, uid, created, signer, requestor, node, minion, key_sha256, verdict,
     rule, message}``.
@@ -109,8 +99,51 @@ def approve(cluster, minions=(), wait_seconds=0):
 
         salt-run salt.cmd kubelet_csr.approve production
     """
-    settings, requests = _settings(), _connect(cluster)
-    return _ask(cluster, requests, _approve, cluster, requests, settings, set(minions), wait_seconds)
+    requests, decisions = _connect(cluster), []
+    with _told(cluster, requests):
+        try:
+            _one_pass(cluster, requests, decisions)
+        finally:  # what was written is told, also when the API server went away in the middle
+            _record(decisions)
+    return decisions
+
+
+def work(cluster, knocks, mail=None):
+    """
+    Let in the nodes of a cluster for as long as there is work: make the tokens of the minions that knocked
+    valid, wait for their requests, judge each, and remove the tokens. An API server that is away is waited for.
+
+    cluster
+        The cluster's name.
+
+    knocks
+        The knocks (``kube_node_knocks.Knock``) that there are already.
+
+    mail
+        A queue that gives those that are still to come.
+
+    Returns the knocks that were heard, as pairs of a minion's id and the event's time.
+
+    CLI Example: none, it is the runner's; see ``salt-run kube_node.knock``.
+    """
+    settings, mail, heard = _settings(), queue.Queue() if mail is None else mail, set()
+    deadline, pause, told = time.monotonic() + settings.wait_seconds, FIRST_PAUSE, None
+    while True:
+        requests = _connect(cluster)
+        tokens = Tokens(cluster, requests.api, _register(), __salt__["kube_node_minions.tokens"])
+        worker = Worker(cluster, requests, _Ground(cluster), tokens, settings, _record, mail, heard)
+        try:
+            with _told(cluster, requests):
+                worker.run(knocks)
+            return heard
+        except CommandExecutionError as error:
+            if str(error) != told:
+                log.error("kube_node: %s", error)
+            if not error.__cause__.is_outage or time.monotonic() > deadline:
+                return heard
+            told = str(error)
+        knocks = [*worker.unanswered(), *(one for one in worker.receive(pause) if isinstance(one, Knock))]
+        pause = min(2 * pause, LONGEST_PAUSE)
 
 
 def explain(cluster, what):
@@ -124,8 +157,7 @@ def explain(cluster, what):
         The name of a request, or that of a node: its newest request is taken.
 
     Returns ``{cluster, node, minion, request, rules}``: ``request`` is None where there is none, ``rules`` a
-    list of
-    ``{name, state, expected, found, todo}``.
+    list of ``{name, state, expected, found, todo}``.
 
     CLI Example:
 
@@ -133,23 +165,22 @@ def explain(cluster, what):
 
         salt-run salt.cmd kubelet_csr.explain production worker-1
     """
-    requests, settings = _connect(cluster), _settings()
-    found, _ = _ask(cluster, requests, requests.items)
-    mine = [one for one in found if what in (one["metadata"]["name"], kubelet_csr_facts.outline(one).node)]
-    request = max(mine, key=lambda one: str(one["metadata"].get("creationTimestamp")), default=None)
-    node = kubelet_csr_facts.outline(request).node if request else what
-    owner = __salt__["kube_node_minions.owners"](cluster, [node] if node else []).get(node)
-    known = {
-        "cluster": cluster,
-        "node": node,
-        "minion": owner and owner.minion_id,
-        "request": None,
-        "rules": [],
-    }
-    if request is None:
-        return known
-    (facts,) = _ask(cluster, requests, _gather, cluster, requests, found, (), [request])
-    rules = kubelet_csr_policy.explain(request, facts, settings.policy)
+    requests = _connect(cluster)
+    with _told(cluster, requests):
+        found, _ = requests.items()
+        mine = [
+            one for one in found if what in (one["metadata"]["name"], kubelet_csr_facts.outline(one).node)
+        ]
+        request = max(mine, key=lambda one: str(one["metadata"].get("creationTimestamp")), default=None)
+        node = kubelet_csr_facts.outline(request).node if request else what
+        owner = _Ground(cluster).owners([node] if node else []).get(node)
+        known = {"cluster": cluster, "node": node, "minion": owner and owner.minion_id}
+        if request is None:
+            return known | {"request": None, "rules": []}
+        (facts,) = kubelet_csr_facts.gather(
+            _Ground(cluster), Nodes(requests.api), [request], _undecided(found)
+        )
+    rules = kubelet_csr_policy.explain(request, facts, _settings().policy)
     return known | {"request": request["metadata"]["name"], "rules": [rule._asdict() for rule in rules]}
 
 
@@ -166,7 +197,7 @@ def audit(last=50):
 
         salt-run salt.cmd kubelet_csr.audit last=10
     """
-    return kube_node_audit.read(_audit_log(_settings()), last)
+    return kube_node_audit.read(kube_node_audit.path(_settings(), __opts__), last)
 
 
 def check_rights(kubeconfig, remove=False):
@@ -192,104 +223,62 @@ def check_rights(kubeconfig, remove=False):
         raise CommandExecutionError(str(error)) from error
 
 
-def _approve(cluster, requests, settings, minions, wait_seconds):
-    listed, version = requests.items()
-    known = {request["metadata"]["name"]: request for request in listed}
-    decisions, waiting, deadline = {}, set(minions), time.monotonic() + wait_seconds
-    pause = 1
-    while True:
-        todo = [one for one in _undecided(known.values()) if _is_open(decisions.get(one["metadata"]["name"]))]
-        news = []
-        try:
-            _judge(cluster, requests, known.values(), todo, settings, news.append, minions)
-        finally:  # what was written is told, also when the API server went away in the middle
-            _record([one for one in news if one != decisions.get(one["name"])], settings)
-            decisions |= {decision["name"]: decision for decision in news}
-        waiting -= _served(decisions.values())
-        left = deadline - time.monotonic()
-        if not waiting or left <= 0:
-            return list(decisions.values())
-        # What was left alone is looked at again: its node may have registered meanwhile.
-        version, came = _await_request(requests, version, known, min(left, pause))
-        pause = 1 if came else min(2 * pause, LOOK_SECONDS)
+def _one_pass(cluster, requests, decisions, dry_run=False):
+    found, _ = requests.items()
+    ground, nodes, todo = _Ground(cluster), Nodes(requests.api), _undecided(found)
 
-
-def _judge(cluster, requests, found, todo, settings, tell, also=(), dry_run=False):
     def gather(those):
-        return _gather(cluster, requests, found, also, those)
+        return kubelet_csr_facts.gather(ground, nodes, those, todo)
 
-    kubelet_csr_pass.run(cluster, requests, todo, gather, settings.policy, tell, dry_run)
-
-
-def _gather(cluster, requests, found, also, those):
-    """Return the facts about requests: of their minions from this master, of their Nodes from the API."""
-    names = [kubelet_csr_facts.outline(one).node for one in those]
-    owners = __salt__["kube_node_minions.owners"](cluster, {name for name in names if name}, also)
-    nodes = kubelet_csr_facts.nodes(requests.api, owners)
-    old = kubelet_csr_facts.superseded(_undecided(found))
-    return [
-        kubelet_csr_facts.facts(owners.get(name), nodes.get(name), one["metadata"].get("uid") in old)
-        for one, name in zip(those, names, strict=True)
-    ]
-
-
-def _await_request(requests, version, known, seconds):
-    """Watch for at most `seconds`; return the resourceVersion to go on from, and whether a request came."""
-    for event in requests.watch(version, seconds):
-        if event["type"] == "ERROR":  # 410: the server no longer knows that version
-            listed, version = requests.items()
-            known.update((request["metadata"]["name"], request) for request in listed)
-            return version, True
-        changed = event["object"]
-        name, version = changed["metadata"]["name"], changed["metadata"]["resourceVersion"]
-        known[name] = changed
-        if event["type"] == "DELETED":
-            del known[name]
-        elif event["type"] == "ADDED" and kubelet_csr_facts.is_pending(changed):
-            return version, True
-    return version, False
+    kubelet_csr_pass.run(cluster, requests, todo, gather, _settings().policy, decisions.append, dry_run)
 
 
 def _undecided(requests):
     return [request for request in requests if kubelet_csr_facts.is_pending(request)]
 
 
-def _is_open(decision):
-    return decision is None or decision["verdict"] == "ignore"
+class _Ground:
+    """What this master knows of its minions, for one cluster: `kubelet_csr_worker.Ground`."""
+
+    def __init__(self, cluster):
+        self._cluster = cluster
+        self._asked = {}
+        for name in ("accepted", "identities", "known_minions", "tokens", "attestation"):
+            setattr(self, name, __salt__[f"kube_node_minions.{name}"])
+
+    def owners(self, names):
+        """Return by node name the one accepted minion that is it."""
+        return __salt__["kube_node_minions.owners"](self._cluster, names)
+
+    def known(self, names):
+        """Return the names whose owners are known without compiling a pillar."""
+        return __salt__["kube_node_minions.known"](self._cluster, names)
+
+    def ask(self, minion):
+        """Let a minion attest again, now and then at most; its answer comes into the mine by itself."""
+        now = time.monotonic()
+        if now - self._asked.get(minion, float("-inf")) < ASK_SECONDS:
+            return
+        self._asked[minion] = now
+        try:
+            with salt.client.get_local_client(mopts={**__opts__}) as client:
+                client.cmd_async([minion], "mine.send", ["kube_node.attestation"], tgt_type="list")
+        except SaltClientError as error:
+            log.error("kube_node: minion %s could not be asked to attest its certificate: %s", minion, error)
 
 
-def _served(decisions):
-    """Return the minions whose last request, the one for the serving certificate, is among the approved
-    ones."""
-    return {
-        decision["minion"]
-        for decision in decisions
-        if decision["verdict"] == "approve" and decision["signer"] == SERVING_SIGNER
-    }
-
-
-def _record(decisions, settings):
+def _record(decisions):
     """Put decisions into the master's log, the audit log, the counters, and on the master's event bus."""
     if not decisions:
         return
-    now = datetime.now(timezone.utc)
-    for decision in decisions:
-        log.info("kube_node: %(verdict)s %(name)r of %(cluster)s: %(rule)s: %(message)s", decision)
-    try:
-        kube_node_audit.append(
-            _audit_log(settings), "".join(kube_node_audit.line(one, now) for one in decisions)
-        )
-        if settings.metrics_file:
-            kube_node_audit.count(Path(settings.metrics_file), decisions, now)
-    except OSError as error:  # a full disk keeps no node out: the decisions stand in the master's own log
-        log.error("kube_node: decisions could not be recorded: %s", error)
+    kube_node_audit.record(decisions, _settings(), __opts__)
     with salt.utils.event.get_event("master", opts=__opts__, listen=False) as bus:
         for decision in decisions:
             bus.fire_event(dict(decision), f"kube_node/csr/{decision['verdict']}")
 
 
-def _audit_log(settings):
-    return Path(settings.audit_log or Path(__opts__["log_file"]).with_name("kube_node_audit.log"))
+def _register():
+    return kube_node_register.Register(Path(__opts__["cachedir"], "kube_node", "minions.db"))
 
 
 def _settings():
@@ -316,10 +305,11 @@ def _connect(cluster):
         raise CommandExecutionError(f"cluster {cluster}: {error}") from error
 
 
-def _ask(cluster, requests, function, *args):
-    """Call a function that speaks to the API; what fails is told with the cluster and its address."""
+@contextmanager
+def _told(cluster, requests):
+    """Tell what fails with the cluster and its address."""
     try:
-        return function(*args)
+        yield
     except kube_api.ApiError as error:
         raise CommandExecutionError(
             f"cluster {cluster} at {requests.api.server}: {kubelet_csr_pass.with_right(error)}; "

@@ -1,30 +1,34 @@
 """
 The master's side of the kube_node formula: lets in the kubelets of our own minions, and says why.
 
-The reactor calls :py:func:`knock` when a kubelet started; the other functions are for operators.
+The reactor calls :py:func:`knock` when a minion says that its kubelet lacks something, the master's schedule
+:py:func:`sweep`; the other functions are for operators.
 """
 
 from __future__ import annotations
 
-import fcntl
 import functools
 import logging
 import multiprocessing
+import queue
 import signal
+import threading
+import time
 from pathlib import Path
 
+import kube_api
+import kube_node_knocks as knocks
+import kube_node_tokens
 import kubelet_csr_table
 import salt.exceptions
 import salt.loader
+import salt.utils.event
 from salt.exceptions import CommandExecutionError
 
 log = logging.getLogger(__name__)
 
 __virtualname__ = "kube_node"
 
-# A client request comes about two seconds after the kubelet's start, the serving one two seconds after the
-# client certificate; a kubelet whose token is not known yet tries again after 2, 4, 8, 16 and 32 seconds.
-WAIT_SECONDS = 60
 APPROVE, PENDING = "kubelet_csr.approve", "kubelet_csr.pending"
 
 
@@ -42,17 +46,22 @@ def _in_a_sentence(function):
     return told
 
 
-def knock(minion):
+def knock(minion, tag=knocks.START, said=None):
     """
-    Have a look at the requests of a minion's kubelet, and at those that are still to come.
+    Have a look at what a minion's kubelet lacks, and at its requests that are still to come.
 
     What the reactor calls; it returns at once, for the reactor has ten threads. The work is done by one
-    process per cluster, which lives as long as there is work: knocks that come meanwhile leave their
-    minion's name for it. The caller is not trusted with anything: a forged knock leads to an early look,
-    nothing more.
+    process per cluster, which lives as long as there is work, and hears further knocks by itself. The caller
+    is not trusted with anything: a forged knock leads to an early look, nothing more.
 
     minion
         The id of the minion whose kubelet started, as the event says.
+
+    tag
+        The event's tag.
+
+    said
+        The event's data: ``{lacks: [client, serving], token: <id>}``, either left out where it is not known.
 
     Returns ``{cluster, worker}``, the worker ``started`` or already ``running``; an empty mapping where
     there is nothing to do.
@@ -65,20 +74,46 @@ def knock(minion):
     """
     cluster = _call("kube_node_minions.cluster_of", minion)
     if cluster is None or cluster not in _call("kubelet_csr.clusters"):
-        log.info(
-            "kube_node: knock of %r left alone: no accepted minion of a cluster that is known here", minion
-        )
+        log.debug("kube_node: knock of %r left alone: no node of a cluster that is known here", minion)
         return {}
-    knocks = Path(__opts__["cachedir"], "kube_node", cluster)
-    knocks.mkdir(parents=True, exist_ok=True, mode=0o700)
-    (knocks / minion).touch()
-    # The child shares the lock with this descriptor, and holds it on when this one is closed.
-    with _lock_file(knocks).open("w") as lock:
-        if not _take(lock):
-            return {"cluster": cluster, "worker": "running"}
-        context = multiprocessing.get_context("fork")
-        context.Process(target=_work, args=(cluster, knocks, lock), name=f"kube_node-{cluster}").start()
-    return {"cluster": cluster, "worker": "started"}
+    knock = knocks.from_event(tag, {**(said or {}), "id": minion})
+    return {"cluster": cluster, "worker": _wake(cluster, knock)}
+
+
+def sweep():
+    """
+    Have a look at all minions of every cluster, and at all that is pending there.
+
+    What the master's schedule calls, so that a node gets in though every event was lost; it returns at once.
+
+    Returns the worker's state by cluster, ``started`` or already ``running``.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-run kube_node.sweep
+    """
+    return {cluster: _wake(cluster, knocks.Knock(None)) for cluster in _call("kubelet_csr.clusters")}
+
+
+@_in_a_sentence
+def rotate_token_key():
+    """
+    Derive the minions' bootstrap tokens from a new key from now on.
+
+    Tokens that are on machines already count until their time is over. Where several masters serve the same
+    minions, copy ``kube_node/token.keys`` from this one's configuration folder to theirs.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-run kube_node.rotate_token_key
+    """
+    path = Path(__opts__["config_dir"], "kube_node", "token.keys")
+    kept = len(kube_node_tokens.rotate(path, time.time())) - 1
+    return f"New tokens come from a new key; {kept} older ones still count until their tokens have run out."
 
 
 @_in_a_sentence
@@ -189,46 +224,48 @@ def check_rights(kubeconfig, remove=False):
     return _call("kubelet_csr.check_rights", kubeconfig, remove)
 
 
-def _work(cluster, knocks, lock):
+def _wake(cluster, knock):
+    """Leave a knock for the cluster's worker; start one where none is running."""
+    folder = Path(__opts__["cachedir"], "kube_node", cluster)
+    knocks.leave(folder, knock)
+    # The child shares the lock with this descriptor, and holds it on when this one is closed.
+    with knocks.lock(folder) as lock:
+        if not knocks.take_lock(lock):
+            return "running"
+        kube_api.load()  # before the fork, or each worker would take most of a second for it
+        context = multiprocessing.get_context("fork")
+        context.Process(target=_work, args=(cluster, folder, lock), name=f"kube_node-{cluster}").start()
+    return "started"
+
+
+def _work(cluster, folder, lock):
     """Work off the knocks of a cluster, its lock held, until there are no more."""
-    signal.signal(
-        signal.SIGTERM, signal.SIG_DFL
-    )  # not what the reactor, from which this was forked, does then
+    # Not what the reactor, from which this was forked, does then.
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    mail = queue.Queue()
+    threading.Thread(target=_listen, args=(mail,), daemon=True).start()
+    heard = set()
     while True:
-        while minions := _taken(knocks):
-            _approve_or_log(cluster, minions)
-        fcntl.flock(lock, fcntl.LOCK_UN)
+        # What the worker heard by itself came here as well, later: the reactor has many events to go through.
+        while left := [
+            one for one in knocks.take(folder) if (one.minion, one.stamp) not in heard or not one.stamp
+        ]:
+            try:
+                heard |= _call("kubelet_csr.work", cluster, left, mail)
+            except CommandExecutionError as error:
+                log.error("kube_node: %s", error)
+        knocks.release_lock(lock)
         # A knock that came between the last look and here found the lock taken: it must not be lost.
-        if not any(knocks.iterdir()) or not _take(lock):
+        if not knocks.any_left(folder) or not knocks.take_lock(lock):
             return
 
 
-def _taken(knocks):
-    """Take the names that were left; a knock that comes from here on is worked off by the next pass."""
-    paths = list(knocks.iterdir())
-    for path in paths:
-        path.unlink()
-    return [path.name for path in paths]
-
-
-def _approve_or_log(cluster, minions):
-    try:
-        _call(APPROVE, cluster, minions, __opts__.get("kube_node", {}).get("wait_seconds", WAIT_SECONDS))
-    except CommandExecutionError as error:
-        log.error("kube_node: %s", error)
-
-
-def _lock_file(knocks):
-    return knocks.with_suffix(".lock")
-
-
-def _take(lock):
-    """Take a lock; tells whether it was free."""
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
+def _listen(mail):
+    """Put the knocks on the master's event bus into the mail."""
+    with salt.utils.event.get_event("master", opts=__opts__, listen=True) as bus:
+        for event in bus.iter_events(full=True, auto_reconnect=True):
+            if knocks.is_knock(event["tag"]) and (knock := knocks.from_event(event["tag"], event["data"])):
+                mail.put(knock)
 
 
 def _clusters(cluster):

@@ -27,6 +27,12 @@ PASSING = (429, 500, 502, 503, 504)
 Item, Answer = TypeVar("Item"), TypeVar("Answer")
 
 
+def load() -> None:
+    """Import what a connection needs: only a master needs it, and it takes most of a second."""
+    import kubernetes.config  # noqa: F401
+    import urllib3  # noqa: F401
+
+
 class ApiError(Exception):
     """The API server could not be asked, or refused.
 
@@ -45,6 +51,11 @@ class ApiError(Exception):
         self.retry_after = retry_after
         self.passing = passing or status in PASSING
 
+    @property
+    def is_outage(self) -> bool:
+        """Whether the API server itself is away: all requests fare the same, until it is back."""
+        return self.status == 0 or self.status in PASSING
+
 
 class Api:
     """A connection to one cluster's API server.
@@ -57,7 +68,7 @@ class Api:
     """
 
     def __init__(self, kubeconfig: str) -> None:
-        import urllib3  # only a master needs these two, and importing the client takes most of a second
+        import urllib3  # here for the same reason as in `load`
         from kubernetes import client, config
 
         settings = client.Configuration()

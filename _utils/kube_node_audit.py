@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import fcntl
 import json
+import logging
 import os
 import re
 from collections.abc import Iterable, Mapping
-from datetime import datetime
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
+
+from kube_node_approver import Settings
+
+log = logging.getLogger(__name__)
 
 KEYS = (
     "cluster",
@@ -32,6 +37,30 @@ _HEAD = """\
 # HELP kube_node_csr_decision_seconds Time from a request's creation to its decision.
 # TYPE kube_node_csr_decision_seconds summary
 """
+
+
+def record(decisions: Iterable[Mapping[str, Any]], settings: Settings, opts: Mapping[str, Any]) -> None:
+    """Put decisions into the master's own log, the audit log and the counters.
+
+    Args:
+        decisions: as `kubelet_csr_pass.describe` returns them.
+        settings: the approver's.
+        opts: the master's configuration.
+    """
+    decisions, now = list(decisions), datetime.now(timezone.utc)
+    for decision in decisions:
+        log.info("kube_node: %(verdict)s %(name)r of %(cluster)s: %(rule)s: %(message)s", decision)
+    try:
+        append(path(settings, opts), "".join(line(one, now) for one in decisions))
+        if settings.metrics_file:
+            count(Path(settings.metrics_file), decisions, now)
+    except OSError as error:  # a full disk keeps no node out: the decisions stand in the master's own log
+        log.error("kube_node: decisions could not be recorded: %s", error)
+
+
+def path(settings: Settings, opts: Mapping[str, Any]) -> Path:
+    """Return where the audit log is: beside the master's own, unless the settings say otherwise."""
+    return Path(settings.audit_log or Path(opts["log_file"]).with_name("kube_node_audit.log"))
 
 
 def line(decision: Mapping[str, Any], now: datetime) -> str:

@@ -3,7 +3,8 @@
 Pure: no Salt, no I/O. A minion's grains never get in here.
 """
 
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import dataclass, replace
 from typing import Any
 
 import kube_node_schema as schema
@@ -12,7 +13,11 @@ import kube_node_types as types
 
 @dataclass(frozen=True)
 class Identity:
-    """A minion as a node of a cluster; what the pillar does not say is empty."""
+    """A minion as a node of a cluster; what the pillar does not say is empty.
+
+    Its bootstrap token is one that the operator gave it, with that id; or, where `derives_token`, the one
+    that the master derives for it (`kube_node_tokens`), which has another id every day.
+    """
 
     minion_id: str
     cluster: str
@@ -21,6 +26,8 @@ class Identity:
     dns_names: tuple[str, ...]
     bootstrap_token_id: str | None
     service_cidr: str | None = None
+    derives_token: bool = False
+    bootstrap_user: str | None = None
 
 
 def node_name(pillar: dict[str, Any], minion_id: str) -> str:
@@ -36,7 +43,8 @@ def identity(pillar: Any, minion_id: str) -> Identity | None:
     name = node_name(sound, minion_id)
     if types.name(name):
         return None
-    node, token = sound.get("node", {}), sound.get("certificates", {}).get("bootstrap_token")
+    node, certificates = sound.get("node", {}), sound.get("certificates", {})
+    token = certificates.get("bootstrap_token")
     return Identity(
         minion_id=minion_id,
         cluster=sound["cluster"]["name"],
@@ -45,7 +53,30 @@ def identity(pillar: Any, minion_id: str) -> Identity | None:
         dns_names=(name, *(other for other in node.get("dns_names", ()) if other != name)),
         bootstrap_token_id=token.split(".")[0] if token else None,
         service_cidr=sound["cluster"].get("service_cidr"),
+        bootstrap_user=certificates.get("bootstrap_user"),
     )
+
+
+def with_derived_token(found: Identity, derived_ids: Collection[str]) -> Identity:
+    """Return an identity whose token, where it is among the derived ones, is said to be so."""
+    if found.bootstrap_token_id not in derived_ids:
+        return found
+    return replace(found, bootstrap_token_id=None, derives_token=True)
+
+
+def wants_token(tree: Any) -> bool:
+    """Tell whether a `kube_node` pillar leaves the bootstrap token to the master."""
+    certificates = tree.get("certificates", {}) if isinstance(tree, dict) else None
+    return (
+        isinstance(certificates, dict)
+        and "bootstrap_token" not in certificates
+        and certificates.get("mode", "bootstrap") == "bootstrap"
+    )
+
+
+def without_token(found: Identity | None) -> Identity | None:
+    """Return an identity without its token, which is another one every day."""
+    return found and replace(found, bootstrap_token_id=None, derives_token=False)
 
 
 def hint(pillar: Any, minion_id: str) -> tuple[str, str] | None:

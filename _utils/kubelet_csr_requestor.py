@@ -53,15 +53,29 @@ def expiration(case: Case) -> Finding:
 
 
 def bootstrap_user(case: Case) -> Finding:
-    """A first certificate is asked for with a bootstrap token (auth/authenticator/token/bootstrap)."""
-    right = _TOKEN_USER.fullmatch(case.username) is not None
+    """A first certificate is asked for with a bootstrap token (auth/authenticator/token/bootstrap).
+
+    Or with a token file's, whose user the pillar names: many share it, so the key must be attested as well.
+    """
+    right = _TOKEN_USER.fullmatch(case.username) is not None or _is_file_user(case)
     todo = "let the kubelet join with its minion's bootstrap token"
     return check(right, DENY, "the user system:bootstrap:<token id>", show(case.spec.get("username")), todo)
 
 
+def _is_file_user(case: Case) -> bool:
+    user = text(case.fact("bootstrap_user"))
+    return user != "" and not user.startswith("system:") and user == case.username
+
+
 def bootstrap_groups(case: Case) -> Finding:
-    """The requestor has a bootstrap token's groups, and is neither master nor node (token/api/types.go)."""
-    return _groups(case, ("system:bootstrappers", "system:authenticated"), ("system:masters", "system:nodes"))
+    """The requestor has a bootstrap token's groups, and is neither master nor node (token/api/types.go).
+
+    What groups a token file gives its user is the operator's to say.
+    """
+    wanted = (
+        ("system:authenticated",) if _is_file_user(case) else ("system:bootstrappers", "system:authenticated")
+    )
+    return _groups(case, wanted, ("system:masters", "system:nodes"))
 
 
 def node_groups(case: Case) -> Finding:
@@ -85,7 +99,12 @@ def attested_key(case: Case) -> Finding:
         return check(False, IGNORE, "an attestation of 64 hex digits", show(attested), _ATTEST_AGAIN)
     expected, found = f"the attested key {attested}", f"the key {digest}"
     todo = "let the minion attest again, and replace its bootstrap token if it has no such key"
-    return check(same_digest(attested, digest), DENY, expected, found, todo)
+    return check(same_digest(attested, digest), _if_attested_since(case), expected, found, todo)
+
+
+def _if_attested_since(case: Case) -> str:
+    """A difference to what was attested before the request was made says nothing: it may be new since."""
+    return IGNORE if case.fact("attestation_is_current") is False else DENY
 
 
 def bootstrap_token(case: Case) -> Finding:
@@ -97,6 +116,22 @@ def bootstrap_token(case: Case) -> Finding:
     right = isinstance(token, str) and case.username == f"system:bootstrap:{token}"
     todo = "run the minion's highstate, so that its kubelet joins with its own token"
     return check(right, IGNORE, expected, f"the user {show(case.username)}", todo)
+
+
+def token_group(case: Case) -> Finding:
+    """The holder of a token that the master derived has the group that only its Secret gives.
+
+    The ids of two minions' tokens can be the same, this group can't.
+    """
+    group = case.fact("bootstrap_group")
+    expected = "the group of the minion's own token, if the master derived it"
+    if group is None or case.is_attested:
+        return check(
+            True, IGNORE, expected, "an attested key" if case.is_attested else "a token of the operator's"
+        )
+    right = isinstance(group, str) and group in texts(case.spec.get("groups"))
+    todo = "remove the Secret of that token: the approver makes it as it should be"
+    return check(right, IGNORE, f"the group {show(group)}", show_all(texts(case.spec.get("groups"))), todo)
 
 
 def node_not_ready(case: Case) -> Finding:
@@ -154,4 +189,4 @@ def credential(case: Case) -> Finding:
         return check(False, IGNORE, "an attestation of 64 hex digits", show(attested), _ATTEST_AGAIN)
     right = attested is None or same_digest(attested, digest[1])
     expected = "any client certificate" if attested is None else f"the client certificate {attested}"
-    return check(right, DENY, expected, digest[1], _STOLEN)
+    return check(right, _if_attested_since(case), expected, digest[1], _STOLEN)

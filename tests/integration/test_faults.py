@@ -14,11 +14,14 @@ import pytest
 import yaml
 from kube_node_identity import Identity
 from kubelet_csr_api import Requests
+from kubelet_csr_nodes import Nodes
 from kubelet_csr_policy import DEFAULT_POLICY
 from lab import apiserver, pki
+from unit.ground import Ground
 from unit.lab.apiserver_cluster import CLIENT, CSRS, Cluster, csr
 
 NODE = Identity("m1", "demo", "n1", (), ("n1",), "aaaaaa")
+RBAC = "/apis/rbac.authorization.k8s.io/v1"
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +42,9 @@ def cluster(request, keys, formula, tmp_path):
         found = Cluster(running.url, ca, tmp_path)
         for path in sorted((formula / "kube_node/master/files").glob("*.yaml")):
             for manifest in yaml.safe_load_all(path.read_text()):
-                found.make(f"/apis/rbac.authorization.k8s.io/v1/{manifest['kind'].lower()}s", manifest)
+                namespace = manifest["metadata"].get("namespace")
+                place = f"namespaces/{namespace}/" if namespace else ""
+                found.make(f"{RBAC}/{place}{manifest['kind'].lower()}s", manifest)
         yield found
 
 
@@ -71,7 +76,7 @@ def approve(cluster: Cluster, requests: Requests | None = None, between=lambda: 
 
     def gather(those: list[dict]) -> list[dict]:
         next(times, lambda: None)()
-        return [kubelet_csr_facts.facts(NODE, None, False) for _ in those]
+        return kubelet_csr_facts.gather(Ground.of(NODE), Nodes(requests.api), those, ())
 
     def tell(decision: dict) -> None:
         decisions[decision["name"]] = decision
@@ -195,7 +200,8 @@ def test_user_who_may_not_approve_for_the_signer_is_told_so_and_stops(cluster, a
         "verbs": ["list"],
     }
     update = csrs | {"resources": ["certificatesigningrequests/approval"], "verbs": ["update"]}
-    cluster.grant("half", csrs, update)
+    nodes = {"apiGroups": [""], "resources": ["nodes"], "verbs": ["get"]}
+    cluster.grant("half", csrs, update, nodes)
     with pytest.raises(kube_api.ApiError) as refused:
         approve(cluster, connect(cluster, "half"))
     assert str(refused.value).startswith(
@@ -259,7 +265,8 @@ def test_more_nodes_than_one_cost_one_list(cluster, ask):
         cluster.make("/api/v1/nodes", {"metadata": {"name": node}})
     cluster.call("DELETE", "/lab/requests")
     api = connect(cluster).api
-    assert set(kubelet_csr_facts.nodes(api, ["n1", "n2", "n3"])) == {"n1", "n2"}
+    states = Nodes(api).states(dict.fromkeys(("n1", "n2", "n3"), True))
+    assert [states[name]["exists"] for name in ("n1", "n2", "n3")] == [True, True, False]
     assert len(cluster.read("/lab/requests?path=/nodes")) == 1
 
 

@@ -1,0 +1,55 @@
+"""
+Gives each minion of a cluster its own bootstrap token, and nobody else's.
+
+In the master's configuration:
+
+.. code-block:: yaml
+
+    ext_pillar:
+      - kube_node: {}
+
+A minion whose pillar has ``kube_node:cluster:name`` gets ``kube_node:certificates:bootstrap_token``, unless its
+pillar has that key already (``null``: the operator brings bootstrap.kubeconfig) or its mode is ``static``.
+Without I/O but for the key, which is read again when its file is another; what a minion overrides in its own
+pillar (``pillar.items pillar=…``) gets it a token of that name which no master ever makes valid.
+"""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import kube_node_identity
+import kube_node_tokens
+
+__virtualname__ = "kube_node"
+
+
+def ext_pillar(minion_id, pillar):
+    """
+    Return the part of the pillar that holds the minion's bootstrap token, or nothing.
+
+    minion_id
+        The minion's authenticated id.
+
+    pillar
+        What its pillar is so far.
+    """
+    hint = kube_node_identity.hint(pillar, minion_id)
+    if hint is None or not kube_node_identity.wants_token(pillar["kube_node"]):
+        return {}
+    token = kube_node_tokens.current(_keys(), *_subject(hint, minion_id), time.time())
+    return {"kube_node": {"certificates": {"bootstrap_token": str(token)}}}
+
+
+def _subject(hint, minion_id):
+    cluster, node = hint
+    return cluster, minion_id, node
+
+
+def _keys():
+    path = Path(__opts__["config_dir"], "kube_node", "token.keys")
+    written = path.stat().st_mtime_ns if path.exists() else None
+    if written is None or __context__.get("kube_node.keys", (None,))[0] != written:
+        __context__["kube_node.keys"] = (written, kube_node_tokens.read(path))
+    return __context__["kube_node.keys"][1]

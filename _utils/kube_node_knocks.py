@@ -1,0 +1,124 @@
+"""Knocks: a minion's word that its kubelet may need the master. Hints all of them, for anyone may forge one.
+
+They come as events; those that no worker heard are left as files in a folder, one per minion, so that none is
+lost. Whoever works a folder off holds its lock.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any, NamedTuple
+
+CLIENT, SERVING = "client", "serving"
+START = "kube_node/kubelet/start"
+MINION_START = "salt/minion/*/start"
+TAGS = (START, "salt/beacon/*/kube_node/*", MINION_START)
+_TOKEN_ID = re.compile(r"[a-z0-9]{6}")
+_SWEEP = ".sweep"
+_LONGEST = 64
+
+
+class Knock(NamedTuple):
+    """One knock.
+
+    `minion` is whose (None: a sweep, all of them); `lacks` which certificates are missing (None: it does not
+    say); `token` the id of the bootstrap token that its kubelet has; `stamp` when the event was fired.
+    """
+
+    minion: str | None
+    lacks: frozenset[str] | None = None
+    token: str | None = None
+    stamp: str | None = None
+
+
+def from_event(tag: str, data: Mapping[str, Any]) -> Knock | None:
+    """Return the knock in an event, None where it has no minion id. What has a wrong type is left out.
+
+    A kubelet that started lacks what its event says, or both certificates where it says nothing. Of a minion
+    that started it is not known.
+    """
+    minion, stamp = data.get("id"), data.get("_stamp")
+    said = data["data"] if isinstance(data.get("data"), dict) else data
+    lacks, token = said.get("lacks", [CLIENT, SERVING]), said.get("token")
+    is_start = fnmatchcase(tag, MINION_START)
+    return None if not isinstance(minion, str) else Knock(
+        minion,
+        frozenset({CLIENT, SERVING}.intersection(lacks[:2])) if _is_flat(lacks) and not is_start else None,
+        token if isinstance(token, str) and _TOKEN_ID.fullmatch(token) else None,
+        stamp[:_LONGEST] if isinstance(stamp, str) else None,
+    )
+
+
+def is_knock(tag: str) -> bool:
+    """Tell whether an event is a knock."""
+    return any(fnmatchcase(tag, one) for one in TAGS)
+
+
+def leave(folder: Path, knock: Knock) -> None:
+    """Leave a knock for the worker that is or will be there; one per minion, the newest."""
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    lacks = None if knock.lacks is None else sorted(knock.lacks)
+    content = {"id": knock.minion, "lacks": lacks, "token": knock.token, "_stamp": knock.stamp}
+    fresh = folder / f".{knock.minion or ''}.new"
+    fresh.write_text(json.dumps(content))
+    fresh.replace(folder / (knock.minion or _SWEEP))
+
+
+def take(folder: Path) -> list[Knock]:
+    """Take the knocks that were left; one that comes from here on is for the next look."""
+    found = []
+    for path in _left(folder):
+        if path.name == _SWEEP:
+            found.append(Knock(None))
+        elif knock := _read(path):
+            found.append(knock)
+        path.unlink(missing_ok=True)
+    return found
+
+
+def any_left(folder: Path) -> bool:
+    """Tell whether knocks wait in a folder."""
+    return bool(_left(folder))
+
+
+@contextmanager
+def lock(folder: Path) -> Iterator[Any]:
+    """Give the lock of a folder, not yet taken; a process that is forked meanwhile shares it."""
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with folder.with_suffix(".lock").open("w") as file:
+        yield file
+
+
+def take_lock(file: Any) -> bool:
+    """Take a lock; tells whether it was free."""
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def release_lock(file: Any) -> None:
+    """Give a lock back."""
+    fcntl.flock(file, fcntl.LOCK_UN)
+
+
+def _left(folder: Path) -> list[Path]:
+    return [path for path in folder.iterdir() if not path.name.endswith(".new")] if folder.exists() else []
+
+
+def _read(path: Path) -> Knock | None:
+    try:
+        return from_event(START, json.loads(path.read_text()))
+    except (OSError, ValueError):
+        return Knock(path.name)
+
+
+def _is_flat(values: Any) -> bool:
+    return isinstance(values, list) and all(isinstance(value, str) for value in values[:2])

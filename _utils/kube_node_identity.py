@@ -69,7 +69,7 @@ def wants_token(tree: Any) -> bool:
     certificates = tree.get("certificates", {}) if isinstance(tree, dict) else None
     return (
         isinstance(certificates, dict)
-        and "bootstrap_token" not in certificates
+        and not {"bootstrap_token", "bootstrap_user"} & certificates.keys()
         and certificates.get("mode", "bootstrap") == "bootstrap"
     )
 

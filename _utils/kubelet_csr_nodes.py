@@ -1,4 +1,4 @@
-"""The states of a cluster's Nodes, as far as a decision needs them: asked for once, and not for each request."""
+"""The states of a cluster's Nodes, as far as decisions need them: asked for once, not for each request."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ class Nodes:
     def states(self, wanted: Mapping[str, bool]) -> dict[str, dict[str, bool]]:
         """Return `{exists, ready}` by name.
 
-        A state that was read a moment ago is enough where the answer would be what is hoped for: a Node that is
-        at work already (`True`), or one that is not (`False`). Otherwise it is read: one question for one
+        A state that was read a moment ago is enough where the answer would be what is hoped for: a Node that
+        is there (`True`), or one that is not at work (`False`). Otherwise it is read: one question for one
         Node, one list for more.
 
         Args:

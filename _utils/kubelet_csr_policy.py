@@ -145,10 +145,10 @@ def decide(csr: Any, facts: Any, policy: Any, rules: Sequence[Rule] = RULES) -> 
             attested_client_cert_sha256: None, or the SHA-256 in hex of the node's client certificate.
             node_object: {exists, ready} from the Kubernetes API.
             superseded: whether the requestor has a newer pending request of this signer for this node.
-            attestation_is_current: may be left out; False where what is attested is older than the request, so
-                that a difference is no reason to deny it.
+            attestation_is_current: may be left out; False where what is attested is older than the request,
+                so that a difference is no reason to deny it.
             bootstrap_group: may be left out; the group that the minion's derived token gives.
-            bootstrap_user: may be left out; the user of a token file, who proves nothing without an attested key.
+            bootstrap_user: may be left out; a token file's user, who needs an attested key beside it.
             service_cidr: may be left out; a network, or a list of them, whose addresses no node may name.
         policy: settings over DEFAULT_POLICY; times in seconds, sizes in bytes and bits. What it says of
             check_name_digest stands in the rule object_name.

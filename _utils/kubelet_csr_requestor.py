@@ -189,4 +189,5 @@ def credential(case: Case) -> Finding:
         return check(False, IGNORE, "an attestation of 64 hex digits", show(attested), _ATTEST_AGAIN)
     right = attested is None or same_digest(attested, digest[1])
     expected = "any client certificate" if attested is None else f"the client certificate {attested}"
-    return check(right, _if_attested_since(case), expected, digest[1], _STOLEN)
+    verdict = _if_attested_since(case)
+    return check(right, verdict, expected, digest[1], _STOLEN if verdict == DENY else _ATTEST_AGAIN)

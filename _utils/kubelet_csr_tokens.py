@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from collections.abc import Callable, Collection, Iterable
 
 import kube_node_tokens
 from kube_api import Api, ApiError
@@ -18,7 +17,6 @@ log = logging.getLogger(__name__)
 VALID_SECONDS = 3600
 # A minion that still knocks a minute later may have lost its Secret: it is made again.
 SETTLED_SECONDS = 60
-USER = "system:bootstrap:"
 
 
 class Tokens:
@@ -54,10 +52,9 @@ class Tokens:
         done = self._api.each(self._make, todo)
         self._register.put_made([one for one in done if one])
 
-    def remove_of(self, requests: Iterable[Mapping[str, Any]]) -> None:
-        """Remove the tokens by which some requests were made."""
-        ids = {request["spec"].get("username", "").removeprefix(USER) for request in requests}
-        self._remove([one for one in self._register.made(self._cluster) if one.token_id in ids])
+    def remove_of(self, minions: Collection[str]) -> None:
+        """Remove the tokens of some minions: their kubelets have their certificates."""
+        self._remove([one for one in self._register.made(self._cluster) if one.minion in minions])
 
     def sweep(self, ready: Callable[[set[str]], set[str]]) -> None:
         """Remove the tokens that have expired, and those of nodes that are at work.

@@ -1,4 +1,4 @@
-"""The worker that lets in the nodes of one cluster: it lives as long as a minion that knocked lacks a certificate.
+"""The worker that lets in the nodes of one cluster, for as long as a minion that knocked lacks a certificate.
 
 One LIST, then one WATCH. A request is judged when it comes; one that was left alone is looked at again while
 its minion waits. Knocks that come meanwhile join the work. Pure of Salt: what the master knows comes as
@@ -110,7 +110,7 @@ class Worker:
         self._known: dict[str, Request] = {}
         self._judged: dict[str, tuple[str, Decision, float]] = {}
         self._waiting: dict[str, Waiting] = {}
-        self._issuing: dict[str, float] = {}
+        self._issuing: dict[str, tuple[str, float]] = {}
         self._unheard: dict[str, Knock] = {}
         self._given: dict[tuple[str, str], float] = {}
         self._sweeps = False
@@ -192,7 +192,10 @@ class Worker:
         cold = [minion for minion in self._unheard if minion not in known][:COLD]
         knocks = {minion: self._unheard.pop(minion) for minion in (*known, *cold)}
         owners = self._owners(knocks)
-        lacking = {minion: self._lacks(knocks[minion]) for minion in owners}
+        lacking = {
+            minion: {lack for lack in self._lacks(knocks[minion]) if not self._is_under_way(minion, lack)}
+            for minion in owners
+        }
         firsts = {minion: owners[minion].name for minion, lacks in lacking.items() if CLIENT in lacks}
         states = self.nodes.states(dict.fromkeys(firsts.values(), False))
         self.tokens.make_valid(
@@ -203,9 +206,9 @@ class Worker:
             ]
         )
         until = time.monotonic() + self.settings.wait_seconds
-        for minion, lacks in lacking.items():
-            if missing := {lack for lack in lacks if not self._is_under_way(minion, lack)}:
-                self._waiting[minion] = Waiting(owners[minion].name, missing, until)
+        self._waiting |= {
+            minion: Waiting(owners[minion].name, lacks, until) for minion, lacks in lacking.items() if lacks
+        }
 
     def _is_under_way(self, minion: str, lack: str) -> bool:
         """Tell whether a certificate was approved a moment ago, so that a knock for it came late."""
@@ -279,9 +282,9 @@ class Worker:
                 waiting.lacks.discard(lack)
             if decision["signer"] == CLIENT_SIGNER:
                 self.nodes.forget(decision["node"])
-                self._issuing[name] = time.monotonic() + ISSUE_SECONDS
+                self._issuing[name] = (minion, time.monotonic() + ISSUE_SECONDS)
         elif decision["verdict"] == "ignore" and decision["rule"] in _ATTESTED:
-            # What is attested is older than the request: the minion is asked, and the request looked at again.
+            # What is attested is older than the request: the minion is asked, and this looked at again.
             self.ground.ask(minion)
             lack = SERVING if decision["signer"] == SERVING_SIGNER else CLIENT
             until = time.monotonic() + self.settings.wait_seconds
@@ -290,11 +293,11 @@ class Worker:
     def _settle(self) -> None:
         """Remove the tokens whose certificates are there, and forget who has all that it waited for."""
         now = time.monotonic()
-        issued = [name for name in self._issuing if _certificate(self._known.get(name))]
+        issued = {name: one for name, one in self._issuing.items() if _certificate(self._known.get(name))}
         if issued:
-            self.tokens.remove_of([self._known[name] for name in issued])
+            self.tokens.remove_of({minion for minion, _ in issued.values()})
         self._issuing = {
-            name: until for name, until in self._issuing.items() if name not in issued and until > now
+            name: one for name, one in self._issuing.items() if name not in issued and one[1] > now
         }
         self._waiting = {
             minion: one for minion, one in self._waiting.items() if one.lacks and one.until > now

@@ -49,7 +49,6 @@ class Lab:
     say: Callable[[str], None] = quiet
     machines: list[Machine] = field(init=False)
     control_plane: ControlPlane | None = field(default=None, init=False)
-    tokens: dict[str, str] = field(init=False)
     checksums: dict[str, str] = field(init=False)
     _claim: socket.socket | None = field(default=None, init=False, repr=False)
 
@@ -62,7 +61,6 @@ class Lab:
         self.master = master_of(self.name)
         numbers = range(1, self.nodes + 1)
         self.machines = [machine_of(self.name, f"worker-{n}", network.address(n)) for n in numbers]
-        self.tokens = {machine.minion_id: cluster.token() for machine in self.machines}
 
     def __enter__(self) -> Lab:
         try:
@@ -78,7 +76,7 @@ class Lab:
     def up(self) -> None:
         """Starts everything side by side, and returns when the master has accepted every machine's key.
 
-        The formula is then ready to be applied: manifests, tokens, binaries and pillar are in place.
+        The formula is then ready to be applied: manifests, binaries and pillar are in place.
 
         Raises:
             LabInUse: Another process uses the lab of that name.
@@ -131,7 +129,6 @@ class Lab:
                 machine,
                 number,
                 self.version,
-                self.tokens[machine.minion_id],
                 self.checksums,
             )
             for number, machine in enumerate(self.machines, start=1)
@@ -141,9 +138,7 @@ class Lab:
         self.control_plane.start()
         self.say(f"control plane: {FLAVOURS[self.control_plane.flavour]} {self.control_plane.url}")
         cluster.prepare_api(self.control_plane, self.master)
-        for token in self.tokens.values():
-            self.control_plane.bootstrap_token(token)
-        self.say("cluster: the approver's rights and one bootstrap token for each machine are in place")
+        self.say("cluster: the rights of approver and nodes are in place, and no bootstrap token yet")
 
     def _start_master(self) -> None:
         self.master.start()

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-
 import yaml
 from lab import cluster
 
@@ -15,14 +13,6 @@ class Files:
         self.pillar, self.states = folder / "pillar", folder / "states"
         self.pillar.mkdir()
         self.states.mkdir()
-
-
-def test_a_token_has_the_form_kubernetes_asks_for():
-    assert re.fullmatch(r"[a-z0-9]{6}\.[a-z0-9]{16}", cluster.token())
-
-
-def test_no_token_is_given_twice():
-    assert len({cluster.token() for _ in range(100)}) == 100
 
 
 def test_a_kubelet_on_cgroup_v1_is_told_not_to_refuse_it():

@@ -34,7 +34,7 @@ __virtualname__ = "kube_node_minions"
 DAY, TEN_MINUTES = 86_400, 600
 # A minion that keeps changing what its cached pillar says costs a compilation now and then, not at each look.
 SETTLE_SECONDS = 10
-SOURCES_SECONDS = 1
+LATELY_SECONDS = 1
 MINE = "kube_node.attestation"
 
 
@@ -231,12 +231,11 @@ def _claims(cluster, names):
     for name in names:
         claims[name].add(name)
     claims = {name: {one for one in minions if is_accepted(one)} for name, minions in claims.items()}
-    if any(not minions for minions in claims.values()):
-        strangers = accepted() - register.minions()
-        for minion in strangers - _foreign(strangers):
-            hint = _hint(minion).identity
-            if hint and hint.cluster == cluster and hint.name in claims:
-                claims[hint.name].add(minion)
+    unsure = _lately("accepted", accepted) - register.current(_sources(), time.time() - _believed_seconds())
+    for minion in unsure - _foreign(unsure):
+        hint = _hint(minion).identity
+        if hint and hint.cluster == cluster and hint.name in claims:
+            claims[hint.name].add(minion)
     return claims
 
 
@@ -283,12 +282,17 @@ def _believed_seconds():
 
 
 def _sources():
-    """Return the state of the pillar's files, looked at once a second at most."""
-    at, found = __context__.get("kube_node.sources", (float("-inf"), None))
-    if time.monotonic() - at > SOURCES_SECONDS:
-        roots = [folder for folders in __opts__["pillar_roots"].values() for folder in folders]
-        found = kube_node_register.fingerprint(roots)
-        __context__["kube_node.sources"] = (time.monotonic(), found)
+    """Return the state of the pillar's files."""
+    roots = [folder for folders in __opts__["pillar_roots"].values() for folder in folders]
+    return _lately("sources", lambda: kube_node_register.fingerprint(roots))
+
+
+def _lately(name, look):
+    """Return what a look gave that was made within the last second: many ask within one pass."""
+    at, found = __context__.get(f"kube_node.{name}", (float("-inf"), None))
+    if time.monotonic() - at > LATELY_SECONDS:
+        found = look()
+        __context__[f"kube_node.{name}"] = (time.monotonic(), found)
     return found
 
 

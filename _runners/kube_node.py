@@ -224,6 +224,29 @@ def check_rights(kubeconfig, remove=False):
     return _call("kubelet_csr.check_rights", kubeconfig, remove)
 
 
+@_in_a_sentence
+def grant(cluster, kubeconfig):
+    """
+    Give this master's approver its rights in a cluster, and a kubeconfig with them and no others; once, and
+    again before its certificate ends or when the formula asks for other rights.
+
+    cluster
+        The cluster's name, as the pillars have it in ``cluster.name``.
+
+    kubeconfig
+        The path of an administrator's kubeconfig; it is read, and not kept.
+
+    Returns what was made or changed, where the approver's kubeconfig is, and who else may approve.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-run kube_node.grant production /root/admin.conf
+    """
+    return _call("kubelet_csr.grant", cluster, kubeconfig)
+
+
 def _wake(cluster, knock):
     """Leave a knock for the cluster's worker; start one where none is running."""
     folder = Path(__opts__["cachedir"], "kube_node", cluster)

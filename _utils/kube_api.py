@@ -12,6 +12,7 @@ import random
 import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import quote, urlencode
 
@@ -89,6 +90,10 @@ class Api:
             key_file=settings.key_file,
             server_hostname=settings.tls_server_name or None,
         )
+
+    def ca_data(self) -> bytes:
+        """Return the CA certificates, PEM, by which the API server is known."""
+        return Path(self._settings.ssl_ca_cert).read_bytes()
 
     def request(self, method: str, path: str, body: Any = None, query: dict[str, Any] | None = None) -> Any:
         """Send one request and return the decoded answer; what passes by itself is tried again, a few times.

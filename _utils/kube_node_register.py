@@ -1,8 +1,8 @@
 """What the master found out about its minions by compiling their pillars, and which of their bootstrap tokens
 it made valid: kept, so that neither is done anew at each request.
 
-One SQLite file in the master's cache folder, for all processes of the master. It may be removed at any time: minions are
-looked at anew, and tokens end by themselves within the hour.
+One SQLite file in the master's cache folder, for all processes of the master. It may be removed at any time:
+minions are looked at anew, and tokens end by themselves within the hour.
 """
 
 from __future__ import annotations
@@ -62,11 +62,7 @@ class Register:
     """
 
     def __init__(self, path: Path) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        os.close(os.open(path, os.O_CREAT, 0o600))
         self._path = path
-        with self._open() as database:
-            database.executescript(_TABLE)
 
     def entries(self, minions: Iterable[str]) -> dict[str, Entry]:
         """Return by minion what is known of some."""
@@ -83,10 +79,11 @@ class Register:
         with self._open() as database:
             return {name: {row[0] for row in database.execute(question, [cluster, name])} for name in names}
 
-    def minions(self) -> set[str]:
-        """Return all minions that are known."""
+    def current(self, sources: str, since: float) -> set[str]:
+        """Return the minions that were looked at since a time, with the pillar's files as they are now."""
+        question = "SELECT minion FROM minions WHERE sources = ? AND made > ?"
         with self._open() as database:
-            return {row[0] for row in database.execute("SELECT minion FROM minions")}
+            return {row[0] for row in database.execute(question, [sources, since])}
 
     def put(self, entries: dict[str, Entry]) -> None:
         """Keep what was found out about some minions."""
@@ -113,6 +110,9 @@ class Register:
             database.executemany("DELETE FROM tokens WHERE cluster = ? AND token_id = ?", rows)
 
     def _open(self) -> Any:
+        if not self._path.exists():  # at first, or it was removed meanwhile
+            self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            os.close(os.open(self._path, os.O_CREAT, 0o600))
         return _Session(self._path)
 
 
@@ -121,6 +121,7 @@ class _Session:
 
     def __init__(self, path: Path) -> None:
         self._connection = sqlite3.connect(path, timeout=_BUSY_SECONDS)
+        self._connection.executescript(_TABLE)
 
     def __enter__(self) -> sqlite3.Connection:
         return self._connection.__enter__()

@@ -11,6 +11,7 @@ import hashlib
 from base64 import urlsafe_b64encode
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import kubelet_csr_der as der
@@ -78,7 +79,7 @@ class Request:
         """The key's SubjectPublicKeyInfo in DER."""
         return der.write(der.SEQUENCE, self.key_algorithm, der.write_bits(self.key))
 
-    @property
+    @cached_property
     def spki_sha256(self) -> str:
         """The SubjectPublicKeyInfo's SHA-256 in hex: what a minion attests."""
         return hashlib.sha256(self.spki).hexdigest()

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import time
 from pathlib import Path
 
 import pytest
+import yaml
+from cryptography import x509
 
 from integration.kubelets import TOKENS, Kubelet, conditions
 
@@ -130,6 +133,37 @@ def test_binding_that_approves_before_us_is_reported_and_removed_when_asked(kube
     assert found["what_to_do"].startswith("it approves before the approver, whoever asks: kubectl delete ")
     assert ask("check_rights", admin, "remove=True")[0]["what_to_do"] == "removed"
     assert ask("check_rights", admin) == []
+
+
+@pytest.fixture
+def granted(ask, control_plane, master):
+    """Return what the runner says when an administrator gives the approver its rights under another name."""
+    path = Path(master.config_dir) / "kube_node/granted.kubeconfig"
+    yield ask("grant", "granted", str(control_plane.admin_kubeconfig))
+    path.unlink()
+
+
+def test_grant_gives_the_master_a_kubeconfig_of_its_own(kubelet, granted, ask):
+    kubelet.ask_client()
+    path = Path(granted["kubeconfig"])
+    assert (path.name, path.stat().st_mode & 0o777) == ("granted.kubeconfig", 0o600)
+    assert ask("pending", "granted") != []
+    user = yaml.safe_load(path.read_text())["users"][0]["user"]
+    certificate = x509.load_pem_x509_certificate(base64.b64decode(user["client-certificate-data"]))
+    assert certificate.subject.rfc4514_string() == "CN=kube-node-approver"
+
+
+def test_grant_changes_nothing_where_the_rights_are_as_they_should_be(granted):
+    assert (granted["changes"], granted["others"]) == ([], [])
+
+
+def test_grant_mends_rights_that_are_others(control_plane, master, ask):
+    path = Path(master.config_dir) / "kube_node/granted.kubeconfig"
+    control_plane.kubectl("delete", "clusterrolebinding", "kube-node:approver")
+    control_plane.kubectl("delete", "role", "--namespace=kube-system", "kube-node:bootstrap-tokens")
+    found = ask("grant", "granted", str(control_plane.admin_kubeconfig))
+    path.unlink()
+    assert found["changes"] == ["ClusterRoleBinding kube-node:approver", "Role kube-node:bootstrap-tokens"]
 
 
 def test_reactors_thread_is_free_at_once(kubelet, master, minions):

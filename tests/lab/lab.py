@@ -14,7 +14,7 @@ from functools import partial
 from lab import cluster, host, image, network
 from lab.controlplane import ControlPlane
 from lab.machine import Machine
-from lab.master import Master
+from lab.master import Master, MasterError
 from lab.network import Network
 
 FLAVOURS = {
@@ -76,7 +76,7 @@ class Lab:
     def up(self) -> None:
         """Starts everything side by side, and returns when the master has accepted every machine's key.
 
-        The formula is then ready to be applied: manifests, binaries and pillar are in place.
+        The formula is then ready to be applied: rights, binaries and pillar are in place.
 
         Raises:
             LabInUse: Another process uses the lab of that name.
@@ -91,6 +91,7 @@ class Lab:
         with ThreadPoolExecutor(len(tasks)) as pool:
             for task in [pool.submit(task) for task in tasks]:
                 task.result()
+        self._grant()
         cluster.write_pillar(self.master, self.pillars())
         self._accept_keys()
 
@@ -137,12 +138,17 @@ class Lab:
     def _start_control_plane(self) -> None:
         self.control_plane.start()
         self.say(f"control plane: {FLAVOURS[self.control_plane.flavour]} {self.control_plane.url}")
-        cluster.prepare_api(self.control_plane, self.master)
-        self.say("cluster: the rights of approver and nodes are in place, and no bootstrap token yet")
 
     def _start_master(self) -> None:
         self.master.start()
         self.say("salt-master: serves, with the formula's modules and reactor")
+
+    def _grant(self) -> None:
+        admin = str(self.control_plane.admin_kubeconfig)
+        granted = self.master.salt_run("kube_node.grant", cluster.CLUSTER, admin)
+        if not isinstance(granted, dict):
+            raise MasterError(f"salt-run kube_node.grant said: {granted}")
+        self.say(f"salt-run kube_node.grant: {', '.join(granted['changes'])}; no bootstrap token is there yet")
 
     def _collect_binaries(self) -> None:
         self.checksums = cluster.prepare_binaries(self.master, self.version)

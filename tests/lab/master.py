@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import shutil
 import subprocess
 import sys
@@ -19,7 +20,7 @@ from salt.utils.event import SaltEvent
 
 from lab import network, waiting
 from lab.machine import Machine
-from lab.network import Network
+from lab.network import Loopback, Network
 
 PROJECT = Path(__file__).resolve().parents[2]
 SALT = Path(sys.executable).parent
@@ -36,11 +37,28 @@ class Master:
     """A salt-master whose every file lies below `directory`.
 
     Its file_roots are `states`, for what a lab adds, and the project, which is the formula.
+
+    Args:
+        directory: Made when missing.
+        network: Where it listens.
+        more: Settings that come after its own and the formula's.
     """
 
     directory: Path
-    network: Network
+    network: Network | Loopback
+    more: dict[str, object] = field(default_factory=dict)
     _process: subprocess.Popen | None = field(default=None, init=False, repr=False)
+
+    def __enter__(self) -> Master:
+        try:
+            self.start()
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
 
     @property
     def config(self) -> Path:
@@ -74,14 +92,18 @@ class Master:
             self.states,
             self.pillar,
             self.log.parent,
+            self.directory / "var/cache/salt/master/proc",  # or no runner runs before the master's first start
         ):
             folder.mkdir(parents=True, exist_ok=True)
         (self.config / "master").write_text(yaml.safe_dump(settings(self)))
         shutil.copy(PROJECT / "docs/examples/master.conf", self.config / "master.d/kube_node.conf")
+        (self.config / "master.d/lab.conf").write_text(yaml.safe_dump(self.more))
+        self.salt_run("saltutil.sync_all")  # first: a reactor that once looked in vain looks again a minute later
         output = self.log.with_suffix(".out")
         with output.open("ab") as stream:
             self._process = subprocess.Popen(
                 self.command("salt-master"),
+                env=_environment(),
                 stdin=subprocess.DEVNULL,
                 stdout=stream,
                 stderr=subprocess.STDOUT,
@@ -92,15 +114,20 @@ class Master:
         except waiting.TimedOut as error:
             raise MasterError(f"{error}; see {self.log} and {output}") from error
         # Before the first knock: the reactor keeps the runners that it found then for a minute.
-        self.salt_run("saltutil.sync_all")
 
     def stop(self) -> None:
-        """Ends it, and waits for its end."""
+        """Ends it, and waits for its end and that of every process it left behind."""
         if self._process is None:
             return
         self._process.terminate()
         self._process.wait()
+        network.end(self.processes)
         self._process = None
+
+    def processes(self) -> list[int]:
+        """Its processes, those that it left behind among them: all of the session that `start` began."""
+        pid = self._process.pid if self._process else None
+        return [] if pid is None else [one for one in network.all_processes() if network.session(one) == pid]
 
     def accept(self, *machines: Machine, seconds: float = KEY_SECONDS) -> dict[str, str]:
         """Accepts the keys of these machines, when what the master was sent is what lies on each machine.
@@ -150,17 +177,18 @@ class Master:
 
     def _bus(self) -> SaltEvent:
         """The master's event bus, from which nothing is missed from now on."""
-        options = {"transport": "zeromq", "sock_dir": str(self._sockets)}
-        return salt.utils.event.get_event("master", sock_dir=str(self._sockets), opts=options)
+        options = {"transport": "zeromq", "sock_dir": str(self.sockets)}
+        return salt.utils.event.get_event("master", sock_dir=str(self.sockets), opts=options)
 
     @property
-    def _sockets(self) -> Path:
+    def sockets(self) -> Path:
+        """The folder with the sockets of its event bus."""
         return self.directory / "var/run/salt/master"
 
     def _serves(self) -> bool:
         if self._process.poll() is not None:
             raise MasterError(f"the salt-master ended; see {self.log}")
-        return (self._sockets / "master_event_pub.ipc").exists()
+        return (self.sockets / "master_event_pub.ipc").exists()
 
     def _compared_key(self, machine: Machine, seconds: float) -> str:
         sent = self.directory / "etc/salt/pki/master/minions_pre" / machine.minion_id
@@ -195,10 +223,15 @@ def _heard(bus: SaltEvent, prefix: str, seconds: float) -> Iterator[tuple[str, d
             yield event["tag"], event["data"]
 
 
+def _environment() -> dict[str, str]:
+    """The environment of a master: it keeps the compiled modules that it was given, as anywhere."""
+    return {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
+
+
 def settings(master: Master) -> dict:
     """The master's own configuration: where it listens and where its files lie; nothing of the formula's."""
     return {
-        "interface": network.GATEWAY,
+        "interface": master.network.address,
         "root_dir": str(master.directory),
         "user": "root",
         "file_roots": {"base": [str(master.states), str(PROJECT)]},

@@ -119,7 +119,8 @@ def approve(cluster):
 def work(cluster, knocks, mail=None):
     """
     Let in the nodes of a cluster for as long as there is work: make the tokens of the minions that knocked
-    valid, wait for their requests, judge each, and remove the tokens. An API server that is away is waited for.
+    valid, wait for their requests, judge each, and remove the tokens. An API server that is away is waited
+    for.
 
     cluster
         The cluster's name.
@@ -268,7 +269,9 @@ def grant(cluster, kubeconfig):
 
 
 def _formula_file(name):
-    cached = salt.fileclient.get_file_client({**__opts__, "file_client": "local"}).cache_file(f"salt://{name}")
+    cached = salt.fileclient.get_file_client({**__opts__, "file_client": "local"}).cache_file(
+        f"salt://{name}"
+    )
     if not cached:
         raise CommandExecutionError(f"salt://{name} is not on the file server: the formula is not whole")
     return Path(cached).read_text()

@@ -1,4 +1,5 @@
-"""What an administrator gives the approver once: its rights, and a kubeconfig with a certificate of its own."""
+"""What an administrator gives the approver once: its rights, and a kubeconfig with a certificate of its
+own."""
 
 from __future__ import annotations
 
@@ -91,7 +92,10 @@ def kubeconfig(admin: Api, cluster: str, key: ec.EllipticCurvePrivateKey, pem: s
         "users": [
             {
                 "name": USER,
-                "user": {"client-certificate-data": _base64(pem.encode()), "client-key-data": _base64(secret)},
+                "user": {
+                    "client-certificate-data": _base64(pem.encode()),
+                    "client-key-data": _base64(secret),
+                },
             }
         ],
         "contexts": [{"name": cluster, "context": {"cluster": cluster, "user": USER}}],

@@ -2,8 +2,8 @@
 
 `make -s bench-approve N=300` prints a table; its last line is one JSON object. The API server is Kubernetes'
 own where KUBEBUILDER_ASSETS names a folder with it, and the lab's double elsewhere. Ours is the pass that
-the worker makes once a minion knocked: its pillar is known (what Salt takes to compile one has a row of its own),
-and so is its Node, which the worker asked for when it made the minion's token valid.
+the worker makes once a minion knocked: its pillar is known (what Salt takes to compile one has a row of its
+own), and so is its Node, which the worker asked for when it made the minion's token valid.
 """
 
 from __future__ import annotations

@@ -19,13 +19,14 @@ from datetime import datetime, timedelta, timezone
 from functools import cached_property
 from pathlib import Path
 
-from lab import pki
+from lab import asked, pki
 
 READY_SECONDS = 90
 STOP_SECONDS = 15
 POLL_SECONDS = 0.2
 # A file in `directory` (relative: a socket's path is short); etcd wants the name to end like a port.
 ETCD_URL = "unix://etcd.sock:0"
+AUDIT_LOG = "audit.log"
 TESTS = Path(__file__).resolve().parents[1]
 
 
@@ -44,6 +45,8 @@ class ControlPlane:
         netns: The network namespace (a name below /run/netns) for all that runs, kubectl as well.
         version: The Kubernetes version that the double claims to be; the real one is what it is.
         service_cidr: The range of service addresses; its first one is the API server's.
+        signing_duration: How long the certificates are valid that it signs, as Go writes it.
+        audited: The user whose requests `requests_of` can tell.
     """
 
     directory: Path
@@ -52,6 +55,8 @@ class ControlPlane:
     netns: str | None = None
     version: str = "1.36.2"
     service_cidr: str = "10.68.0.0/16"
+    signing_duration: str = "8760h"
+    audited: str | None = None
     _running: dict[str, subprocess.Popen] = field(default_factory=dict, init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -140,6 +145,14 @@ class ControlPlane:
         """Apply a manifest (YAML or JSON, one or more documents) on the server's side."""
         return self.kubectl("apply", "--server-side", "--filename=-", input=manifest)
 
+    def requests_of(self, user: str) -> list[asked.Asked]:
+        """Return what a user has asked so far; the real API server tells it of `audited` alone."""
+        if self.flavour == "double":
+            return asked.of_double(self.kubectl("get", f"--raw=/lab/requests?user={user}"))
+        if user != self.audited:
+            raise ControlPlaneError(f"this control plane was not told to audit {user}")
+        return asked.of_audit_log(self.directory / AUDIT_LOG, user)
+
     def bootstrap_token(self, token: str, expires_hours: float = 24) -> None:
         """Let the bearer of `token` in as system:bootstrap:<id>.
 
@@ -201,7 +214,11 @@ class ControlPlane:
 
     def _signing(self) -> dict[str, object]:
         """What kube-controller-manager and the double are told alike."""
-        return {"cluster-signing-cert-file": self.ca_file, "cluster-signing-key-file": self._ca.key}
+        return {
+            "cluster-signing-cert-file": self.ca_file,
+            "cluster-signing-key-file": self._ca.key,
+            "cluster-signing-duration": self.signing_duration,
+        }
 
     @cached_property
     def _accounts_key(self) -> Path:
@@ -229,7 +246,15 @@ class ControlPlane:
             "kubelet-certificate-authority": self.ca_file,
             "kubelet-preferred-address-types": "InternalIP,Hostname",
             "allow-privileged": "true",
+            **self._audit(),
         }
+
+    def _audit(self) -> dict[str, object]:
+        if self.audited is None:
+            return {}
+        policy = self.directory / "audit-policy.yaml"
+        policy.write_text(asked.policy(self.audited))
+        return {"audit-policy-file": policy, "audit-log-path": self.directory / AUDIT_LOG}
 
     def _kube_controller_manager(self) -> dict[str, object]:
         return {

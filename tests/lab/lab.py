@@ -41,12 +41,16 @@ class Lab:
         nodes: How many machines, called worker-1, worker-2, …
         version: The Kubernetes release of control plane and nodes.
         say: Told in a line what has just been done.
+        signing_duration: How long its certificates are valid, as Go writes it.
+        master_settings: The master's, beside its own and the formula's.
     """
 
     name: str
     nodes: int = 2
     version: str = "1.36.2"
     say: Callable[[str], None] = quiet
+    signing_duration: str = "8760h"
+    master_settings: dict[str, object] = field(default_factory=dict)
     machines: list[Machine] = field(init=False)
     control_plane: ControlPlane | None = field(default=None, init=False)
     checksums: dict[str, str] = field(init=False)
@@ -59,6 +63,7 @@ class Lab:
             )
         self.network = network_of(self.name)
         self.master = master_of(self.name)
+        self.master.more = self.master_settings
         numbers = range(1, self.nodes + 1)
         self.machines = [machine_of(self.name, f"worker-{n}", network.address(n)) for n in numbers]
 
@@ -86,6 +91,7 @@ class Lab:
         image.ensure(self.say)
         self.network.up()
         self.control_plane = control_plane_of(self.name, self.version)
+        self.control_plane.signing_duration = self.signing_duration
         tasks = [self._start_control_plane, self._start_master, self._collect_binaries]
         tasks += [partial(self._start_machine, machine) for machine in self.machines]
         with ThreadPoolExecutor(len(tasks)) as pool:
@@ -148,7 +154,7 @@ class Lab:
         granted = self.master.salt_run("kube_node.grant", cluster.CLUSTER, admin)
         if not isinstance(granted, dict):
             raise MasterError(f"salt-run kube_node.grant said: {granted}")
-        self.say(f"salt-run kube_node.grant: {', '.join(granted['changes'])}; no bootstrap token is there yet")
+        self.say(f"salt-run kube_node.grant: {', '.join(granted['changes'])}; no token is there yet")
 
     def _collect_binaries(self) -> None:
         self.checksums = cluster.prepare_binaries(self.master, self.version)

@@ -92,13 +92,14 @@ class Master:
             self.states,
             self.pillar,
             self.log.parent,
-            self.directory / "var/cache/salt/master/proc",  # or no runner runs before the master's first start
+            self.directory / "var/cache/salt/master/proc",  # or no runner runs before the master starts
         ):
             folder.mkdir(parents=True, exist_ok=True)
         (self.config / "master").write_text(yaml.safe_dump(settings(self)))
         shutil.copy(PROJECT / "docs/examples/master.conf", self.config / "master.d/kube_node.conf")
         (self.config / "master.d/lab.conf").write_text(yaml.safe_dump(self.more))
-        self.salt_run("saltutil.sync_all")  # first: a reactor that once looked in vain looks again a minute later
+        # First: a reactor that once looked for a runner in vain looks again a minute later.
+        self.salt_run("saltutil.sync_all")
         output = self.log.with_suffix(".out")
         with output.open("ab") as stream:
             self._process = subprocess.Popen(

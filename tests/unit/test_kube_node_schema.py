@@ -64,8 +64,8 @@ def test_a_tree_without_end_is_one_fault(levels: int):
         ({"node": {"adresses": []}}, "node.adresses: is not a known key, did you mean addresses?"),
         (
             {"certificates": {"x": 1}},
-            "certificates.x: is not a known key, known here: bootstrap_token, bootstrap_user, knock_seconds, mode, "
-            "wait_seconds",
+            "certificates.x: is not a known key, known here: bootstrap_token, bootstrap_user, "
+            "knock_seconds, mode, wait_seconds",
         ),
         ({"network": {5: 1}}, "network.5: is not a known key, known here: plugin, pod_subnet"),
         ({"network": {"a\nb": 1}}, "network.'a\\nb': is not a known key, known here: plugin, pod_subnet"),
@@ -157,8 +157,8 @@ def test_the_example_shows_every_key(whole_example: str):
 
 def test_the_example_shows_the_defaults(example: str, whole_example: str):
     shown = yaml.safe_load(whole_example)["kube_node"]
-    # Only a node without a network plugin has a subnet of its own, and only one with docker cri-dockerd; the token is
-    # the master's to give.
+    # The token is the master's to give; only a node without a network plugin has a subnet of its own, and only one
+    # with docker cri-dockerd.
     del shown["certificates"]["bootstrap_token"], shown["certificates"]["bootstrap_user"]
     del shown["network"]["pod_subnet"]
     del shown["binaries"]["sha256"]["cri-dockerd"]

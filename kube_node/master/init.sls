@@ -23,11 +23,15 @@ modules-synced:
     - onchanges:
       - file: master-configuration
 
-# Last: the master that serves this very run is restarted by it.
+master-enabled:
+  service.enabled:
+    - name: salt-master
+
+# Last: the master that serves this very run is restarted by it. Apart from enabling, for a state that changed something
+# itself does not restart what it watches.
 master-service:
   service.running:
     - name: salt-master
-    - enable: True
     - order: last
     - watch:
       - file: master-configuration

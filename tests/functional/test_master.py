@@ -12,7 +12,13 @@ def chunks(modules):
 
 
 def test_the_master_gets_its_configuration_and_is_restarted_for_it_last(chunks):
-    assert list(chunks) == ["master-configuration", "kubeconfig-folder", "modules-synced", "master-service"]
+    assert list(chunks) == [
+        "master-configuration",
+        "kubeconfig-folder",
+        "modules-synced",
+        "master-enabled",
+        "master-service",
+    ]
     assert {"file": "master-configuration"} in chunks["master-service"]["watch"]
 
 
@@ -24,4 +30,4 @@ def test_kubeconfigs_are_their_owners_alone(chunks):
 def test_the_configuration_is_the_one_of_the_examples(formula):
     config = yaml.safe_load((formula / "docs/examples/master.conf").read_text())
     assert config == yaml.safe_load((formula / "kube_node/master/master.conf").read_text())
-    assert list(config) == ["reactor", "kube_node"]
+    assert list(config) == ["reactor", "schedule", "ext_pillar", "kube_node"]

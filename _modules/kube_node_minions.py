@@ -59,7 +59,10 @@ def is_accepted(minion):
     """
     if not isinstance(minion, str) or not salt.utils.verify.valid_id(__opts__, minion):
         return False
-    return (salt.key.get_key(__opts__).cache.fetch("keys", minion) or {}).get("state") == "accepted"
+    states = _lately("states", dict)
+    if minion not in states:
+        states[minion] = (_master_keys().cache.fetch("keys", minion) or {}).get("state")
+    return states[minion] == "accepted"
 
 
 def accepted():
@@ -72,7 +75,7 @@ def accepted():
 
         salt-run salt.cmd kube_node_minions.accepted
     """
-    return set(salt.key.get_key(__opts__).list_keys().get("minions", []))
+    return set(_master_keys().list_keys().get("minions", []))
 
 
 def cluster_of(minion):
@@ -193,7 +196,7 @@ def tokens(owner):
     """
     if not owner.derives_token:
         return []
-    return kube_node_tokens.accepted(_keys(), owner.cluster, owner.minion_id, owner.name, time.time())
+    return kube_node_tokens.accepted(_token_keys(), owner.cluster, owner.minion_id, owner.name, time.time())
 
 
 def attestation(minion):
@@ -309,7 +312,7 @@ def _compiled(minion):
         )
         found = None
     if found and found.bootstrap_token_id:
-        derived = kube_node_tokens.accepted(_keys(), found.cluster, minion, found.name, made)
+        derived = kube_node_tokens.accepted(_token_keys(), found.cluster, minion, found.name, made)
         found = kube_node_identity.with_derived_token(found, {token.id for token in derived})
     entry = Entry(found, made, hint, sources)
     _register().put({minion: entry})
@@ -333,7 +336,7 @@ def _hint(minion):
     """Read what a minion's cached pillar says, again only when it was written anew."""
     cache = salt.cache.factory(__opts__)
     hints = __context__.setdefault("kube_node.hints", {})
-    written = cache.updated("pillar", minion)
+    written = cache.updated("pillar", minion) if cache.contains("pillar", minion) else None
     if minion not in hints or hints[minion].written != written:
         pillar = cache.fetch("pillar", minion) if written else None
         tree = pillar.get("kube_node") if isinstance(pillar, dict) else None
@@ -343,6 +346,12 @@ def _hint(minion):
     return hints[minion]
 
 
+def _master_keys():
+    if "kube_node.keys" not in __context__:
+        __context__["kube_node.keys"] = salt.key.get_key(__opts__)
+    return __context__["kube_node.keys"]
+
+
 def _register():
     if "kube_node.register" not in __context__:
         path = Path(__opts__["cachedir"], "kube_node", "minions.db")
@@ -350,5 +359,5 @@ def _register():
     return __context__["kube_node.register"]
 
 
-def _keys():
+def _token_keys():
     return kube_node_tokens.read(Path(__opts__["config_dir"], "kube_node", "token.keys"))

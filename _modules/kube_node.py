@@ -8,8 +8,14 @@ import difflib
 import logging
 import shutil
 import sys
+import tempfile
+import time
+from datetime import datetime, timezone
 from pathlib import Path
 
+import kube_node_beacon
+import kube_node_bootstrap
+import kube_node_certificates
 import kube_node_files
 import kube_node_merge
 import kube_node_parameters
@@ -24,6 +30,8 @@ log = logging.getLogger(__name__)
 __virtualname__ = "kube_node"
 
 SECRET = "(a secret, not shown)"
+KNOCK = "kube_node/kubelet/start"
+ATTESTATION = "kube_node.attestation"
 
 
 def parameters(layers=False):
@@ -65,6 +73,8 @@ def render(diff=False):
     """
     Return the files that the states would put on this node, and change nothing.
 
+    The bootstrap kubeconfig is none of them while the kubelet has its client certificate.
+
     diff
         True to get, of those that are otherwise on the machine now, what would be changed in each.
 
@@ -79,9 +89,8 @@ def render(diff=False):
         salt-call kube_node.render diff=True
     """
     node = _parameters()
-    files = kube_node_files.kept(node)
-    templates = {f"kube_node/{file['template']}" for file in files if file["wanted"]}
-    wanted = kube_node_files.render(node, {name: _read(name) for name in (*templates, "kube_node/map.jinja")})
+    files = kube_node_files.kept(node, joined=_has_client_certificate(node))
+    wanted = _rendered(node, files)
     if not diff:
         return {
             file["path"]: SECRET if file["secret"] else wanted[file["path"]]
@@ -121,17 +130,130 @@ def _parameters():
     return compiled
 
 
-def missing_certificates():
+def _rendered(node, files):
+    templates = {f"kube_node/{file['template']}" for file in files if file["wanted"]}
+    texts = {name: _read(name) for name in (*templates, "kube_node/map.jinja")}
+    return kube_node_files.render(node, texts, files)
+
+
+def certificates():
     """
-    Return the paths of the kubelet's certificates that are still to be issued.
+    Return the kubelet's certificates, the client one first, and what is true of each.
+
+    Returns a list of ``{name, path, state, usable, until}``. The state is ``missing``, ``unreadable``, ``not
+    yet valid``, ``good``, ``within its renewal window`` or ``expired``; time alone changes it at ``until``,
+    or never.
 
     CLI Example:
 
     .. code-block:: bash
 
-        salt '*' kube_node.missing_certificates
+        salt '*' kube_node.certificates
     """
-    return [path for path in _parameters()["kubelet"]["certificates"] if not Path(path).exists()]
+    return [
+        {
+            "name": name,
+            "path": found.path,
+            "state": found.state,
+            "usable": found.usable,
+            "until": found.until and datetime.fromtimestamp(found.until, timezone.utc).isoformat(),
+        }
+        for name, found in _certificates(_parameters())
+    ]
+
+
+def has_client_certificate():
+    """
+    Tell whether the kubelet has a client certificate that is valid now, so that it needs no bootstrap token.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt '*' kube_node.has_client_certificate
+    """
+    return _has_client_certificate(_parameters())
+
+
+def attestation():
+    """
+    Return the digests by which the master knows the requests of this machine's kubelet from others.
+
+    Returns ``client_cert_sha256``, of the kubelet's client certificate, and ``spki_sha256``, of the public
+    key that waits on disk for its certificate; each in hex, or None where there is none.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt '*' kube_node.attestation
+    """
+    kubelet = _parameters()["kubelet"]
+    client, waiting = kubelet["client_certificate"], kubelet["waiting_key"]
+    return kube_node_certificates.attestation(client, time.time(), waiting)
+
+
+def knock():
+    """
+    Tell the master that the kubelet may need its approval, and what by.
+
+    The attestation goes to the mine first. Where the kubelet has no valid client certificate, as after a long
+    time off, and its bootstrap kubeconfig is not what the pillar now says, that is written and the kubelet
+    restarted. Then the event ``kube_node/kubelet/start`` is sent, with the names of the certificates that are
+    to be asked for and the id of the bootstrap token.
+
+    Returns ``{lacks, token, kubelet_restarted}``; no secret is in it.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt '*' kube_node.knock
+    """
+    node = _parameters()
+    __salt__["mine.send"](ATTESTATION)
+    restarted = _put_new_token(node)
+    lacks = [name for name, found in _certificates(node) if found.state != kube_node_certificates.GOOD]
+    token = kube_node_bootstrap.token_id(_bootstrap_kubeconfig(node)["path"])
+    __salt__["event.send"](KNOCK, {"lacks": lacks, "token": token})
+    return {"lacks": lacks, "token": token, "kubelet_restarted": restarted}
+
+
+def _put_new_token(node):
+    """Give a kubelet that needs it the pillar's bootstrap kubeconfig; tell whether it had another."""
+    file = _bootstrap_kubeconfig(node)
+    if not file["wanted"] or file["brought"] or _has_client_certificate(node):
+        return False
+    path, [wanted] = Path(file["path"]), _rendered(node, [file]).values()
+    if path.is_file() and path.read_text(encoding="utf-8", errors="replace") == wanted:
+        return False
+    _write_secret(path, wanted)
+    log.info("kube_node: %s has a new bootstrap token, the kubelet is restarted", path)
+    __salt__["service.restart"]("kubelet")
+    return True
+
+
+def _write_secret(path, text):
+    """Put a file there in one step, for its owner alone."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.NamedTemporaryFile("w", encoding="utf-8", dir=path.parent, delete=False) as new:
+        new.write(text)
+    Path(new.name).replace(path)
+
+
+def _bootstrap_kubeconfig(node):
+    return next(file for file in node["files"]["certificates"] if file["id"] == "bootstrap-kubeconfig")
+
+
+def _certificates(node):
+    """Return each of the kubelet's certificates, as they are now, with its name."""
+    now, paths = time.time(), node["kubelet"]["certificates"]
+    found = (kube_node_certificates.look(path, now) for path in paths)
+    return list(zip(kube_node_beacon.CERTIFICATES, found, strict=False))
+
+
+def _has_client_certificate(node):
+    return kube_node_certificates.look(node["kubelet"]["client_certificate"], time.time()).usable
 
 
 def binary_faults(binaries):

@@ -1,6 +1,6 @@
 """
 What a node needs beyond Salt's own states: checks before anything is touched, binaries switched by one link,
-and a wait for the kubelet's certificates.
+a beacon in the running minion, and a wait for the kubelet's certificates.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ __virtualname__ = "kube_node"
 
 POLL_SECONDS = 0.5
 KNOCK_SECONDS = 10
-KNOCK = "kube_node/kubelet/start"
 
 
 def preflight(name, binaries, brought=()):
@@ -88,6 +87,40 @@ def binary_installed(name, path, source, sha256):
     return _result(name, True, f"{path} has been put into use", changes)
 
 
+def beacon(name, config=None):
+    """
+    Have the running minion look by a beacon, from now on and after each of its starts.
+
+    Salt's own ``beacon.present`` and ``beacon.absent`` do the same, but tell no changes, and in a test run
+    the one fails where the configuration is another.
+
+    name
+        The name of the beacon's module.
+
+    config
+        List of single settings, as the beacon has them; without it the beacon is taken away.
+
+    ``salt-call`` speaks with the minion that runs beside it, with ``--local`` too. Where none answers, nobody
+    could look and there is no master to tell: then nothing is done.
+    """
+    known = __salt__["beacons.list"](return_yaml=False)
+    if known is None:
+        return _result(name, True, f"No running minion answers: the beacon {name} is left out")
+    if known.get(name) == config:
+        return _result(name, True, f"The beacon {name} is as it should be")
+    changes = {name: {"old": known.get(name), "new": config}}
+    if __opts__["test"]:
+        return _result(name, None, f"The beacon {name} would be changed", changes)
+    if config is None:
+        done = __salt__["beacons.delete"](name)
+    else:
+        done = __salt__["beacons.modify" if name in known else "beacons.add"](name, config)
+    saved = __salt__["beacons.save"]() if done["result"] else done
+    if not saved["result"]:
+        return _result(name, False, f"{saved['comment']} Try again after 'saltutil.sync_all' on this minion")
+    return _result(name, True, f"The beacon {name} has been changed", changes)
+
+
 def joined(name, timeout):
     """
     Knock at the master, and wait until the kubelet has the certificates it asked for.
@@ -103,22 +136,28 @@ def joined(name, timeout):
     """
     deadline, knock_at, pause = time.monotonic() + timeout, time.monotonic(), KNOCK_SECONDS
     # They appear as links in a folder that the kubelet makes: looking is cheaper than a watch on its parents.
-    while missing := __salt__["kube_node.missing_certificates"]():
+    while faults := _certificate_faults():
         now = time.monotonic()
         if __opts__["test"]:
-            return _result(name, None, f"The kubelet would be waited for: it has no {', '.join(missing)}")
+            return _result(name, None, f"The kubelet would be waited for: {faults}")
         if now > deadline:
             return _result(
                 name,
                 False,
-                f"The kubelet has no {', '.join(missing)} after {timeout} s. On the master, "
-                f"'salt-run kube_node.explain {name}' says why; on the node, 'journalctl -u kubelet'",
+                f"After {timeout} s {faults}. On the master, 'salt-run kube_node.explain {name}' says why; "
+                "on the node, 'journalctl -u kubelet'",
             )
         if now >= knock_at:
-            __salt__["event.send"](KNOCK)
+            __salt__["kube_node.knock"]()
             knock_at, pause = now + pause, 2 * pause
         time.sleep(POLL_SECONDS)
     return _result(name, True, f"{name} has its certificates")
+
+
+def _certificate_faults():
+    """Say what is wrong with each certificate that the kubelet cannot use; nothing where all is well."""
+    found = __salt__["kube_node.certificates"]()
+    return ", ".join(f"{one['path']} is {one['state']}" for one in found if not one["usable"])
 
 
 def _place(path, source, sha256):

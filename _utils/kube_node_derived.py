@@ -49,7 +49,7 @@ def settings(tree: Tree, machine: Tree, facts: Tree) -> Tree:
     return {
         "runtime": runtime,
         "kubelet": {
-            **_certificates(tree),
+            **_certificates(tree, facts, minor),
             "config": _kubelet_config(tree, machine, runtime, facts, minor),
             "extra_args": _kubelet_flags(tree, runtime),
         },
@@ -76,17 +76,25 @@ def _runtime(tree: Tree, facts: Tree, minor: str) -> Tree:
     }
 
 
-def _certificates(tree: Tree) -> Tree:
-    """Where the node's certificate is, and which files are waited for."""
+def _certificates(tree: Tree, facts: Tree, minor: str) -> Tree:
+    """Where the node's certificate is, which ones are waited for, and where a key lies that waits for one."""
     folder = tree["paths"]["certificates"]
     if tree["certificates"]["mode"] == "static":
         pair = {"client_certificate": f"{folder}/kubelet.pem", "client_key": f"{folder}/kubelet-key.pem"}
-        return {**pair, "certificates": list(pair.values())}
+        waiting = {"key": pair["client_key"], "certificate": None}
+        return {**pair, "certificates": [pair["client_certificate"]], "waiting_key": waiting}
     pki = f"{tree['paths']['kubelet']}/pki"
     client = f"{pki}/kubelet-client-current.pem"
     serving = [f"{pki}/kubelet-server-current.pem"] if _asks_for_serving(tree) else []
     issued = [client, *serving]
-    return {"client_certificate": client, "client_key": client, "certificates": issued}
+    rotates = tree["kubelet"]["config"].get("rotateCertificates") is not False
+    waiting = milestones.waiting_key(facts, minor, rotates)
+    return {
+        "client_certificate": client,
+        "client_key": client,
+        "certificates": issued,
+        "waiting_key": waiting and {what: f"{pki}/{name}" for what, name in waiting.items()},
+    }
 
 
 def _asks_for_serving(tree: Tree) -> bool:

@@ -14,6 +14,7 @@ class File:
     """A managed file; one that is not `wanted` is kept absent.
 
     One that the operator brings is only looked for; `brought` is the fault to tell where it is not there.
+    One that is for `joining` is left alone on a node that has its client certificate.
     """
 
     id: str
@@ -23,6 +24,7 @@ class File:
     secret: bool = False
     wanted: bool = True
     brought: str = ""
+    joining: bool = False
 
 
 SYSTEMD = "/etc/systemd/system"
@@ -35,7 +37,7 @@ def by_room(node: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:
         node: the parameters as `kube_node_parameters.compile_node` returns them.
 
     Returns:
-        For each room (`kubelet`, `cni`, …) a list of `{id, path, template, mode, secret, wanted}`.
+        For each room (`kubelet`, `cni`, …) a list of the fields of each `File`.
     """
     rooms = {
         "os": [File("kernel-parameters", "/etc/sysctl.d/95-kube-node.conf", "os/files/sysctl.conf.jinja")],
@@ -99,6 +101,7 @@ def _certificates(node: dict[str, Any]) -> list[File]:
         mode="0600",
         secret=True,
         wanted=node["certificates"]["mode"] == "bootstrap",
+        joining=node["certificates"]["mode"] == "bootstrap",
     )
     if not bootstrap.wanted:
         return [authority, bootstrap, *_static_certificate(node)]
@@ -169,17 +172,26 @@ def _kube_proxy(node: dict[str, Any]) -> list[File]:
     ]
 
 
-def kept(node: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return the files of all rooms that the formula writes or removes, without those the operator brings."""
-    return [file for room in node["files"].values() for file in room if not file["brought"]]
+def kept(node: dict[str, Any], joined: bool = False) -> list[dict[str, Any]]:
+    """Return the files of all rooms that the formula writes or removes, without those the operator brings.
+
+    Args:
+        node: the parameters as `kube_node_parameters.compile_node` returns them.
+        joined: whether the node has its client certificate.
+    """
+    files = [file for room in node["files"].values() for file in room if not file["brought"]]
+    return [file for file in files if not (joined and file["joining"])]
 
 
-def render(node: dict[str, Any], templates: dict[str, str]) -> dict[str, str]:
+def render(
+    node: dict[str, Any], templates: dict[str, str], files: list[dict[str, Any]] | None = None
+) -> dict[str, str]:
     """Render the content of every wanted file as Salt would.
 
     Args:
         node: the parameters as `kube_node_parameters.compile_node` returns them.
         templates: the text of each template, and of `kube_node/map.jinja`, by its path in the state tree.
+        files: some of those that `kept` returns; all of them where it is left out.
 
     Returns:
         The content of each file by its path on the node.
@@ -190,6 +202,6 @@ def render(node: dict[str, Any], templates: dict[str, str]) -> dict[str, str]:
     environment.globals["salt"] = {"kube_node.parameters": lambda: node}
     return {
         file["path"]: environment.get_template(f"kube_node/{file['template']}").render()
-        for file in kept(node)
+        for file in (kept(node) if files is None else files)
         if file["wanted"]
     }

@@ -66,6 +66,17 @@ def pause_image(facts: Facts, minor: str, architecture: str = "amd64") -> str:
     return step(facts["milestones"]["pause_image"], minor).format(architecture=architecture)
 
 
+def waiting_key(facts: Facts, minor: str, rotates: bool) -> dict[str, str] | None:
+    """Where a kubelet's key waits for its first certificate: `{key, certificate}`, files of ``--cert-dir``.
+
+    ``certificate`` is the one that ends the wait. None where the key is in memory alone, as with rotation it
+    is from 1.13 on.
+    """
+    if rotates and holds(facts, "client_bootstrap_in_background", minor):
+        return None
+    return dict(step(facts["milestones"]["waiting_key"], minor))
+
+
 def kube_proxy_modes(facts: Facts, minor: str) -> dict[str, ProxyMode]:
     """The modes that kube-proxy of ``minor`` has on Linux, by name."""
     result = {}

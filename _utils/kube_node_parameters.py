@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import kube_node_beacon as beacon
 import kube_node_cgroups as cgroups
 import kube_node_checks as checks
 import kube_node_derived as derived
@@ -42,8 +43,9 @@ def compile_node(pillar: Any, machine: dict[str, Any], sources: dict[str, Any]) 
     Returns:
         The tree of defaults.yaml with every value final, and beside them what the templates and states need:
         `files`, `binaries.files`, of `kubelet` and `kube_proxy` `arguments` and `config_yaml`, of `kubelet`
-        `client_certificate`, `client_key`, `certificates` and `cgroups`, of `runtime` `unit`, `schema`,
-        `kubelet_endpoint` and `systemd_cgroup`, and `node.salt_call`.
+        `client_certificate`, `client_key`, `waiting_key`, `certificates` (client, then serving where that is
+        asked for), `beacon` and `cgroups`, of `runtime` `unit`, `schema`, `kubelet_endpoint` and
+        `systemd_cgroup`, and `node.salt_call`.
 
     Raises:
         ParameterError: with all faults of the pillar.
@@ -135,6 +137,7 @@ def _with_rooms(tree: dict[str, Any], facts: dict[str, Any]) -> dict[str, Any]:
     """Add what the states of each room walk: the binaries and the files."""
     release = f"{tree['paths']['versions']}/v{tree['version']}"
     tree["kubelet"]["cgroups"] = cgroups.reserved(tree, facts)
+    tree["kubelet"]["beacon"] = beacon.config(tree)
     tree["binaries"]["files"] = [
         {
             "name": name,

@@ -92,7 +92,9 @@ SCHEMA: dict[str, Any] = {
     "certificates": {
         "mode": types.one_of("bootstrap", "static"),
         "bootstrap_token": types.bootstrap_token,
+        "bootstrap_user": types.name,
         "wait_seconds": types.integer(0, 3600),
+        "knock_seconds": types.integer(1, 3600),
     },
     "kubelet": COMPONENT | {"runtime_dependency": types.one_of("Wants", "Requires")},
     "kube_proxy": COMPONENT,

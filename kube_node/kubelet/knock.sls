@@ -1,4 +1,5 @@
-# What tells the master that the kubelet started. Not part of the kubelet's configuration: it restarts nothing.
+# What tells the master that the kubelet started or lacks a certificate: a unit beside the kubelet's own, and a beacon
+# in the minion. Not part of the kubelet's configuration: it restarts nothing.
 {%- from "kube_node/map.jinja" import kube_node with context %}
 {%- from "kube_node/files.jinja" import managed with context %}
 {{ managed(kube_node.files.knock) }}
@@ -7,3 +8,7 @@ kubelet-knock-unit-reloaded:
     - service.systemctl_reload: []
     - onchanges:
       - file: kubelet-knock-unit
+kubelet-looked-after:
+  kube_node.beacon:
+    - name: kube_node
+    - config: {{ kube_node.kubelet.beacon | json }}

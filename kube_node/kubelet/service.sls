@@ -9,6 +9,7 @@ kubelet-service-running:
     - watch:
       - kube_node: kubelet-installed
       - file: cluster-ca
+      - file: bootstrap-kubeconfig
       - sls: kube_node.kubelet.config
 
 kubelet-joined:

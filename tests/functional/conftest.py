@@ -35,8 +35,11 @@ def minion_opts(formula: Path, tmp_path_factory: pytest.TempPathFactory) -> dict
         "file_client": "local",
         "file_roots": {"base": [str(formula)]},
         "pillar_roots": {"base": [pillar_root]},
+        # Or the pillar of the test before would be laid below that of the next.
+        "ssh_merge_pillar": False,
         "module_dirs": [str(formula / "_modules")],
         "states_dirs": [str(formula / "_states")],
+        "beacons_dirs": [str(formula / "_beacons")],
         "utils_dirs": [str(formula / "_utils")],
     }
 
@@ -58,6 +61,18 @@ def forgetful(loaders: Loaders):
 def modules(loaders: Loaders) -> Any:
     """Return the execution modules."""
     return loaders.modules
+
+
+@pytest.fixture
+def stand_in(modules, monkeypatch) -> Callable[[str, Callable], None]:
+    """Return a function that has another one stand in for one of Salt's, where modules call each other."""
+    called = modules.pack["__salt__"]
+
+    def replace(name: str, function: Callable) -> None:
+        assert name in called  # loaded, or the loader would put its own over ours
+        monkeypatch.setitem(called._dict, name, function)
+
+    return replace
 
 
 @pytest.fixture

@@ -3,50 +3,66 @@
 from __future__ import annotations
 
 import threading
-from pathlib import Path
+import time
 
 import pytest
+from unit.certificates import DAY, write
 
 
 @pytest.fixture
-def certificates(modules, node) -> list[Path]:
-    """Return where the kubelet's certificates will be; their folder is there already."""
-    paths = [Path(path) for path in modules.kube_node.missing_certificates()]
-    paths[0].parent.mkdir(parents=True)
-    return paths
+def paths(modules, node) -> list[str]:
+    """Return where the kubelet's certificates will be."""
+    return [one["path"] for one in modules.kube_node.certificates()]
+
+
+def issue(paths: list[str]) -> None:
+    for path in paths:
+        write(path, time.time() - DAY, time.time() + 10 * DAY)
 
 
 @pytest.mark.parametrize("test", [True, False])
-def test_a_node_with_certificates_has_joined(states, certificates, test):
-    for path in certificates:
-        path.touch()
+def test_a_node_with_certificates_has_joined(states, paths, test):
+    issue(paths)
     result = states.kube_node.joined(name="worker-1", timeout=0, test=test)
     assert (result.result, result.changes, result.comment) == (True, {}, "worker-1 has its certificates")
 
 
-def test_a_node_is_waited_for(states, certificates):
-    timer = threading.Timer(0.2, lambda: [path.touch() for path in certificates])
+def test_a_node_is_waited_for(states, paths):
+    timer = threading.Timer(0.2, issue, [paths])
     timer.start()
     assert states.kube_node.joined(name="worker-1", timeout=30).result is True
     timer.join()
 
 
-def test_a_node_is_not_waited_for_without_end(states, certificates):
-    client, server = certificates
+def test_a_node_is_not_waited_for_without_end(states, paths):
+    client, serving = paths
     result = states.kube_node.joined(name="worker-1", timeout=0)
     assert (result.result, result.changes, result.comment) == (
         False,
         {},
-        f"The kubelet has no {client}, {server} after 0 s. On the master, "
+        f"After 0 s {client} is missing, {serving} is missing. On the master, "
         "'salt-run kube_node.explain worker-1' says why; on the node, 'journalctl -u kubelet'",
     )
 
 
-def test_a_test_run_waits_for_nobody(states, certificates):
-    client, server = certificates
+def test_an_expired_certificate_is_waited_for_as_a_missing_one(states, paths):
+    issue(paths)
+    write(paths[0], time.time() - 2 * DAY, time.time() - DAY)
+    result = states.kube_node.joined(name="worker-1", timeout=0)
+    assert (result.result, result.comment.partition(".pem ")[2][:10]) == (False, "is expired")
+
+
+def test_a_certificate_that_is_being_renewed_is_not_waited_for(states, paths):
+    issue(paths)
+    write(paths[0], time.time() - 9 * DAY, time.time() + DAY)
+    assert states.kube_node.joined(name="worker-1", timeout=0).result is True
+
+
+def test_a_test_run_waits_for_nobody(states, paths):
+    client, serving = paths
     result = states.kube_node.joined(name="worker-1", timeout=1, test=True)
     assert (result.result, result.changes, result.comment) == (
         None,
         {},
-        f"The kubelet would be waited for: it has no {client}, {server}",
+        f"The kubelet would be waited for: {client} is missing, {serving} is missing",
     )

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import kube_node_files
 import pytest
 from salt.exceptions import CommandExecutionError
+from unit.certificates import DAY, write
 from unit.nodes import TOKEN, compiled, pillar, without
 from unit.test_kube_node_files import NODE, templates
 
@@ -17,7 +19,10 @@ def test_the_module_has_these_functions_and_no_other(modules):
     assert {name for name in modules if name.startswith("kube_node.")} == {
         "kube_node.parameters",
         "kube_node.render",
-        "kube_node.missing_certificates",
+        "kube_node.certificates",
+        "kube_node.has_client_certificate",
+        "kube_node.attestation",
+        "kube_node.knock",
         "kube_node.binary_faults",
         "kube_node.binary_matches",
         "kube_node.cached_binary",
@@ -80,20 +85,6 @@ def test_a_formula_that_is_not_whole_is_told(modules, loaders, tmp_path, monkeyp
         str(error.value)
         == "salt://kube_node/defaults.yaml is not on the file server: the formula is not whole"
     )
-
-
-def test_nothing_is_missing_once_the_certificates_are_there(modules):
-    for path in modules.kube_node.missing_certificates():
-        Path(path).parent.mkdir(parents=True, exist_ok=True)
-        Path(path).touch()
-    assert modules.kube_node.missing_certificates() == []
-
-
-def test_the_client_certificate_alone_is_not_enough(modules):
-    client, server = modules.kube_node.missing_certificates()
-    Path(client).parent.mkdir(parents=True)
-    Path(client).touch()
-    assert modules.kube_node.missing_certificates() == [server]
 
 
 FILES = [
@@ -185,6 +176,14 @@ def test_no_difference_shows_a_secret(modules, below):
     changes = modules.kube_node.render(diff=True)
     assert changes[f"{below}/kubernetes/bootstrap.kubeconfig"] == "(a secret, not shown)"
     assert TOKEN not in str(changes)
+
+
+@pytest.mark.parametrize("diff", [False, True])
+def test_a_node_that_has_joined_shows_no_bootstrap_kubeconfig(modules, below, diff):
+    path = f"{below}/kubernetes/bootstrap.kubeconfig"
+    assert path in modules.kube_node.render(diff=diff)
+    write(modules.kube_node.certificates()[0]["path"], time.time() - DAY, time.time() + 10 * DAY)
+    assert path not in modules.kube_node.render(diff=diff)
 
 
 @pytest.mark.parametrize("diff", [False, True])

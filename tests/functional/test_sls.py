@@ -5,14 +5,17 @@ from __future__ import annotations
 import os
 import re
 import stat
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
+from unit.certificates import DAY, write
 from unit.nodes import TOKEN, pillar, without
 from unit.test_kube_node_files import NODE
 
 pytestmark = pytest.mark.usefixtures("node")
+OTHER_TOKEN = "m1n2o3.0123456789abcdef"
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root: the files belong to root")
 
 
@@ -43,7 +46,12 @@ def test_every_id_reads_as_what_is_then_true(chunks):
     [
         (
             "kubelet",
-            {("kube_node", "kubelet-installed"), ("file", "cluster-ca"), ("sls", "kube_node.kubelet.config")},
+            {
+                ("kube_node", "kubelet-installed"),
+                ("file", "cluster-ca"),
+                ("file", "bootstrap-kubeconfig"),
+                ("sls", "kube_node.kubelet.config"),
+            },
         ),
         (
             "kube-proxy",
@@ -123,12 +131,57 @@ def test_a_second_run_changes_nothing(modules):
     ]
 
 
+@pytest.fixture
+def new_token(modules, node, certificates_below, tmp_path: Path) -> Path:
+    """Have the states written once, then give the minion another token; return the bootstrap kubeconfig."""
+    modules.state.apply("kube_node.certificates")
+    paths = {name: f"{tmp_path}/{name}" for name in ("kubernetes", "kubelet")}
+    paths["certificates"] = f"{tmp_path}/kubernetes/pki"
+    node(pillar(NODE | {"paths": paths, "certificates": {"bootstrap_token": OTHER_TOKEN}}))
+    return certificates_below / "bootstrap.kubeconfig"
+
+
+@needs_root
+@pytest.mark.parametrize("test", [True, False])
+def test_a_new_token_changes_nothing_on_a_node_with_its_client_certificate(modules, new_token, test: bool):
+    write(modules.kube_node.certificates()[0]["path"], time.time() - DAY, time.time() + 10 * DAY)
+    states = modules.state.apply("kube_node.certificates", test=test)
+    assert [(state.result, state.changes) for state in states] == [(True, {}), (True, {})]
+    assert TOKEN in new_token.read_text()
+
+
+@needs_root
+def test_a_node_that_has_joined_keeps_a_missing_bootstrap_kubeconfig_missing(modules, new_token):
+    write(modules.kube_node.certificates()[0]["path"], time.time() - DAY, time.time() + 10 * DAY)
+    new_token.unlink()
+    modules.state.apply("kube_node.certificates")
+    assert not new_token.exists()
+
+
+@needs_root
+def test_a_new_token_is_written_where_the_client_certificate_has_expired(modules, new_token):
+    write(modules.kube_node.certificates()[0]["path"], time.time() - 2 * DAY, time.time() - DAY)
+    modules.state.apply("kube_node.certificates")
+    assert OTHER_TOKEN in new_token.read_text()
+
+
 @needs_root
 @pytest.mark.parametrize("test", [True, False])
 def test_a_new_token_is_not_shown(modules, certificates_below, test: bool):
     modules.state.apply("kube_node.certificates")
     (certificates_below / "bootstrap.kubeconfig").write_text("token: old\n")
     assert TOKEN not in str([state.raw for state in modules.state.apply("kube_node.certificates", test=test)])
+
+
+def test_the_kubelet_is_looked_after_by_a_beacon(modules, chunks):
+    [chunk] = [chunk for chunk in chunks if chunk["__id__"] == "kubelet-looked-after"]
+    assert chunk["config"] == modules.kube_node.parameters()["kubelet"]["beacon"]
+
+
+def test_with_certificates_of_the_operators_no_beacon_is_kept(modules, node):
+    node(pillar({"certificates": {"mode": "static"}}))
+    chunks = {chunk["__id__"]: chunk for chunk in modules.state.show_low_sls("kube_node")}
+    assert chunks["kubelet-looked-after"]["config"] is None
 
 
 def with_docker(modules, node, version: str) -> list[dict[str, Any]]:

@@ -41,7 +41,7 @@ def installed(formula: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root / "srv/spm"
 
 
-@pytest.mark.parametrize("folder", ["kube_node", "_modules", "_states", "_runners", "_utils"])
+@pytest.mark.parametrize("folder", ["kube_node", "_modules", "_states", "_beacons", "_runners", "_utils"])
 def test_everything_that_a_master_serves_is_installed_whole(installed, formula, folder):
     ours = {str(path.relative_to(formula)) for path in (formula / folder).rglob("*") if path.is_file()}
     ours = {path for path in ours if "__pycache__" not in path}

@@ -26,7 +26,7 @@ def old_lab():
         pillar["profile"] = "kubeasz-1.1"
         # Docker is not in the node image, and no certificate lies there before the first run.
         pillar["runtime"] = {"name": "containerd"}
-        pillar["certificates"]["mode"] = "bootstrap"
+        pillar["certificates"] = {"mode": "bootstrap"}
         # The lab says it to the kubelets of today, on a machine with cgroup v1.
         pillar["kubelet"]["config"].pop("failCgroupV1", None)
         cluster.write_pillar(running.master, {minion: pillar})

@@ -110,6 +110,27 @@ def test_a_secret_lies_in_one_file_that_root_alone_reads(files: dict[str, str]):
     ]
 
 
+def test_a_node_that_has_joined_keeps_its_bootstrap_kubeconfig_as_it_is():
+    node = compiled(NODE)
+    left_alone = {file["path"] for file in kube_node_files.kept(node)} - {
+        file["path"] for file in kube_node_files.kept(node, joined=True)
+    }
+    assert left_alone == {"/etc/kubernetes/bootstrap.kubeconfig"}
+
+
+def test_a_bootstrap_kubeconfig_that_is_not_wanted_goes_even_from_a_node_that_has_joined():
+    files = kube_node_files.kept(compiled({"certificates": {"mode": "static"}}), joined=True)
+    assert [file["wanted"] for file in files if file["id"] == "bootstrap-kubeconfig"] == [False]
+
+
+def test_some_files_can_be_rendered_alone(files: dict[str, str]):
+    node = compiled(NODE)
+    some = node["files"]["certificates"]
+    assert kube_node_files.render(node, templates(), some) == {
+        file["path"]: files[file["path"]] for file in some
+    }
+
+
 def test_every_kubeconfig_is_roots_alone():
     modes = {path: file["mode"] for path, file in table(compiled()).items() if path.endswith(".kubeconfig")}
     assert set(modes.values()) == {"0600"}

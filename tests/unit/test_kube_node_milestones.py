@@ -180,8 +180,25 @@ def test_a_minor_that_a_distribution_shipped_has_its_pins(facts):
     assert milestones.tested(facts, "1.37") == {}
 
 
+@pytest.mark.parametrize(
+    ("minor", "rotates", "key"),
+    [
+        ("1.9", True, "kubelet-client.key"),
+        ("1.10", False, "kubelet-client.key"),
+        ("1.11", True, "kubelet-client.key.tmp"),
+        ("1.12", True, "kubelet-client.key.tmp"),
+        ("1.13", True, None),
+        ("1.13", False, "kubelet-client.key.tmp"),
+        ("1.37", True, None),
+    ],
+)
+def test_a_key_that_waits_on_disk_lies_where_the_minor_puts_it(facts, minor, rotates, key):
+    found = milestones.waiting_key(facts, minor, rotates)
+    assert (found and found["key"]) == key
+
+
 def test_every_step_table_begins_with_a_known_minor(facts):
-    tables = [facts["milestones"][name] for name in ("pause_image", "csr_api", "cri_api")]
+    tables = [facts["milestones"][name] for name in ("pause_image", "csr_api", "cri_api", "waiting_key")]
     tables += facts["milestones"]["feature_gates"].values()
     assert {start for table in tables for start in table} <= set(versions.minors(facts))
 

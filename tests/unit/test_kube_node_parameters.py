@@ -115,6 +115,39 @@ def test_a_kubelet_told_not_to_asks_for_no_serving_certificate():
     assert node["kubelet"]["certificates"] == ["/var/lib/kubelet/pki/kubelet-client-current.pem"]
 
 
+def test_with_the_operators_certificates_the_one_of_the_kubelet_is_looked_for():
+    kubelet = compiled({"certificates": {"mode": "static"}})["kubelet"]
+    assert kubelet["certificates"] == ["/etc/kubernetes/pki/kubelet.pem"]
+
+
+@pytest.mark.parametrize(
+    ("change", "waiting"),
+    [
+        ({}, None),
+        (
+            {"kubelet": {"config": {"rotateCertificates": False}}},
+            {
+                "key": "/var/lib/kubelet/pki/kubelet-client.key.tmp",
+                "certificate": "/var/lib/kubelet/pki/kubelet-client-current.pem",
+            },
+        ),
+        (
+            {"version": "1.10.13", "runtime": {"name": "docker"}},
+            {
+                "key": "/var/lib/kubelet/pki/kubelet-client.key",
+                "certificate": "/var/lib/kubelet/pki/kubelet-client.crt",
+            },
+        ),
+        (
+            {"certificates": {"mode": "static"}},
+            {"key": "/etc/kubernetes/pki/kubelet-key.pem", "certificate": None},
+        ),
+    ],
+)
+def test_it_is_known_where_a_key_waits_for_its_certificate(change, waiting):
+    assert compiled(change)["kubelet"]["waiting_key"] == waiting
+
+
 def test_a_binary_has_a_folder_of_its_release_and_a_link():
     node = compiled({"binaries": {"source": "salt://kubernetes/"}})
     assert node["binaries"]["files"] == [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import importlib.util
 from pathlib import Path
 
@@ -21,6 +22,21 @@ def test_salts_loader_can_load_it(formula: Path, name: str):
     """
     spec = importlib.util.spec_from_file_location(f"loaded.utils.{name}", formula / "_utils" / name)
     spec.loader.exec_module(importlib.util.module_from_spec(spec))
+
+
+# What the beacon has loaded into the running minion.
+LONG_LIVED = ("backoff", "beacon", "bootstrap", "certificates", "systemd")
+
+
+@pytest.mark.parametrize("name", LONG_LIVED)
+def test_what_a_running_minion_keeps_imports_nothing_of_the_formula(formula: Path, name: str):
+    """Else each job that it forks would have that module as it was, whatever was synced since."""
+    tree = ast.parse((formula / f"_utils/kube_node_{name}.py").read_text())
+    imports = [node for node in ast.walk(tree) if isinstance(node, (ast.Import, ast.ImportFrom))]
+    names = [alias.name for node in imports for alias in node.names] + [
+        node.module for node in imports if isinstance(node, ast.ImportFrom)
+    ]
+    assert [found for found in names if found.startswith(("kube_", "kubelet_"))] == []
 
 
 @pytest.mark.parametrize("name", UTILS)

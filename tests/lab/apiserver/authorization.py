@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
+from urllib.parse import unquote
 
 from . import nodes
 from .request import Attributes, User
@@ -17,6 +18,7 @@ from .status import ApiError
 from .store import Store
 
 RBAC = "rbac.authorization.k8s.io"
+_EXTRA = "impersonate-extra-"
 
 
 class Authorizer:
@@ -72,7 +74,14 @@ class Authorizer:
         groups = tuple(value for header, value in headers.items() if header.lower() == "impersonate-group")
         for kind, wanted in (("users", name), *(("groups", group) for group in groups)):
             self.require(Attributes(user, "impersonate", resource=kind, name=wanted))
-        return User(name, (*groups, "system:authenticated"))
+        extra = _impersonated_extra(headers)
+        for key, values in extra.items():
+            asked = Attributes(
+                user, "impersonate", group="authentication.k8s.io", resource="userextras", subresource=key
+            )
+            for value in values:
+                self.require(replace(asked, name=value))
+        return User(name, tuple(dict.fromkeys((*groups, "system:authenticated"))), extra=extra)
 
     def _rules(self, wanted: Attributes, missing: list[str]) -> Iterator[dict[str, Any]]:
         bindings = [("", "clusterrolebindings")]
@@ -137,3 +146,13 @@ def _sentence(wanted: Attributes) -> str:
         f'User "{wanted.user.name}" cannot {wanted.verb} resource "{resource}" '
         f'in API group "{wanted.group}" {scope}'
     )
+
+
+def _impersonated_extra(headers: Mapping[str, str]) -> dict[str, list[str]]:
+    """Return what `Impersonate-Extra-KEY` says; a key is percent-encoded and loses its case."""
+    found: dict[str, list[str]] = {}
+    for header, value in headers.items():
+        prefix, key = header[: len(_EXTRA)], header[len(_EXTRA) :]
+        if prefix.lower() == _EXTRA:
+            found.setdefault(unquote(key.lower()), []).append(value)
+    return found

@@ -10,6 +10,7 @@ import shutil
 import sys
 import tempfile
 import time
+from dataclasses import asdict
 from datetime import datetime, timezone
 from pathlib import Path
 
@@ -19,10 +20,12 @@ import kube_node_certificates
 import kube_node_files
 import kube_node_merge
 import kube_node_parameters
+import kube_node_preflight
 import kube_node_sources
 import kube_node_units
 import salt.utils.files
 import salt.utils.secret
+from kube_node_findings import ERROR, Finding
 from salt.exceptions import CommandExecutionError, MinionError
 
 log = logging.getLogger(__name__)
@@ -256,36 +259,49 @@ def _has_client_certificate(node):
     return kube_node_certificates.look(node["kubelet"]["client_certificate"], time.time()).usable
 
 
-def binary_faults(binaries):
+def preflight():
     """
-    Compare sources with the checksums that the pillar gives, and change nothing.
+    Look for what stands in the way of this machine's becoming a node, and change nothing.
 
-    binaries
-        List of ``{name, source, sha256, path}``; where ``path`` holds the right file nothing is fetched.
-
-    Returns a list of faults, ``key.path: what is wrong, what to do``.
+    Returns a list of ``{name, severity, found, fix}``, the errors first. The severity is ``error``,
+    ``warning`` or ``info``; what the pillar accepts (``preflight.accept``) is an info. docs/preflight.md has
+    them all.
 
     CLI Example:
 
     .. code-block:: bash
 
-        salt '*' kube_node.binary_faults '[{name: kubelet, source: salt://kubelet, sha256: …, path: …}]'
+        salt '*' kube_node.preflight
+        salt-call kube_node.preflight
     """
-    faults = []
+    node = _parameters()
+    found = kube_node_preflight.judge(node, __salt__["kube_node_machine.facts"]())
+    wanting = [*_wanting_files(node["brought"]), *_wanting_binaries(node["binaries"]["files"])]
+    return [asdict(one) for one in (*wanting, *found)]
+
+
+def _wanting_files(brought):
+    """Find which of the files that the operator puts there are not."""
+    for file in brought:
+        if not Path(file["path"]).is_file():
+            name, _, rest = file["fault"].partition(": ")
+            found, _, fix = rest.partition(", ")
+            yield Finding(name, ERROR, found, fix)
+
+
+def _wanting_binaries(binaries):
+    """Compare sources with the checksums of the pillar; where a program is right nothing is fetched."""
     for binary in binaries:
-        if binary_matches(binary["path"], binary["sha256"]):
+        source, sha256 = binary["source"], binary["sha256"]
+        if binary_matches(binary["path"], sha256):
             continue
-        cached = cached_binary(binary["source"], binary["sha256"])
+        cached = cached_binary(source, sha256)
         if not cached:
-            faults.append(
-                f"binaries.source: {binary['source']} is not there, put the file there or correct the source"
-            )
-        elif (found := __salt__["file.get_hash"](cached, "sha256")) != binary["sha256"]:
-            faults.append(
-                f"binaries.sha256.{binary['name']}: {binary['sha256']} is not the digest of "
-                f"{binary['source']}, which has {found}: correct the one that is wrong"
-            )
-    return faults
+            remedy = "put the file there or correct the source"
+            yield Finding("binaries.source", ERROR, f"{source} is not there", remedy)
+        elif (digest := __salt__["file.get_hash"](cached, "sha256")) != sha256:
+            told = f"{sha256} is not the digest of {source}, which has {digest}"
+            yield Finding(f"binaries.sha256.{binary['name']}", ERROR, told, "correct the one that is wrong")
 
 
 def cached_binary(source, sha256):
@@ -335,6 +351,7 @@ def _machine():
         "os_family": __grains__.get("os_family"),
         "os_release": __grains__.get("osfinger"),
         "processor": __grains__.get("cpuarch"),
+        "kernel": __grains__.get("kernelrelease"),
         "resolv_conf": str(resolved) if resolved.exists() else None,
         "salt_call": f"{salt_call or '/usr/bin/salt-call'} {config_dir}",
     }

@@ -15,33 +15,50 @@ POLL_SECONDS = 0.5
 KNOCK_SECONDS = 10
 
 
-def preflight(name, binaries, brought=()):
+def preflight(name):
     """
-    Check what can be checked before anything is touched; changes nothing.
+    Check what can be checked before anything is touched; changes nothing, and a test run checks the same.
 
     name
         Any name.
 
-    binaries
-        List of ``{name, link, path, source, sha256}``: each source must be there and have that digest.
-
-    brought
-        List of ``{path, fault}``: files that the operator puts there, and what to say of one that is not.
+    Errors fail the state; warnings stand in its comment. ``kube_node.preflight`` returns all findings.
 
     .. code-block:: yaml
 
         preflight-passed:
           kube_node.preflight:
-            - binaries: {{ kube_node.binaries.files | json }}
-            - brought: {{ kube_node.brought | json }}
             - failhard: True
     """
-    faults = __salt__["kube_node.binary_faults"](binaries) + [
-        file["fault"] for file in brought if not Path(file["path"]).is_file()
-    ]
-    if faults:
-        return _result(name, False, "Nothing was touched:\n" + "\n".join(faults))
-    return _result(name, True, "Nothing stands in the way")
+    found = __salt__["kube_node.preflight"]()
+    errors, warnings = (
+        [f"{one['name']}: {one['found']}, {one['fix']}" for one in found if one["severity"] == severity]
+        for severity in ("error", "warning")
+    )
+    lines = ["Nothing was touched:", *errors] if errors else ["Nothing stands in the way"]
+    return _result(name, not errors, "\n".join([*lines, *(f"warning: {line}" for line in warnings)]))
+
+
+def swap_off(name):
+    """
+    Stop swapping to any device or file, compressed memory (zram) among them.
+
+    name
+        Any name.
+
+    What would bring it back at the next boot is for other states: see ``kube_node/os/swap.sls``.
+    """
+    swaps = sorted(__salt__["mount.swaps"]())
+    if not swaps:
+        return _result(name, True, "Nothing is swapped to")
+    changes = dict.fromkeys(swaps, "no longer swapped to")
+    if __opts__["test"]:
+        return _result(name, None, f"{', '.join(swaps)} would no longer be swapped to", changes)
+    left = [swap for swap in swaps if __salt__["mount.swapoff"](swap) is False]
+    if left:
+        reason = "there may be too little memory for what lies in it"
+        return _result(name, False, f"{', '.join(left)} is still swapped to, {reason}")
+    return _result(name, True, f"{', '.join(swaps)} is no longer swapped to", changes)
 
 
 def binary_installed(name, path, source, sha256):

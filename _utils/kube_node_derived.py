@@ -9,6 +9,7 @@ import ipaddress
 from typing import Any
 
 import kube_node_milestones as milestones
+import kube_node_needs as needs
 import kube_node_versions as versions
 from kube_node_identity import node_name
 
@@ -34,6 +35,7 @@ def basics(tree: Tree, machine: Tree, facts: Tree) -> Tree:
             "addresses": addresses,
             "salt_call": machine["salt_call"],
         },
+        "os": {"swap_off": tree["os"]["swap"] in (False, "off")},
         "paths": {"ca": f"{tree['paths']['certificates']}/ca.crt"},
         "runtime": {
             "name": "containerd" if milestones.containerd_possible(facts, minor) else "docker",
@@ -47,6 +49,7 @@ def settings(tree: Tree, machine: Tree, facts: Tree) -> Tree:
     minor = versions.minor(tree["version"])
     runtime = _runtime(tree, facts, minor)
     return {
+        "os": {"modules": needs.modules(tree, machine, facts), "sysctl": needs.sysctl(tree, facts)},
         "runtime": runtime,
         "kubelet": {
             **_certificates(tree, facts, minor),

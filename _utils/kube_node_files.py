@@ -40,7 +40,12 @@ def by_room(node: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:
         For each room (`kubelet`, `cni`, …) a list of the fields of each `File`.
     """
     rooms = {
-        "os": [File("kernel-parameters", "/etc/sysctl.d/95-kube-node.conf", "os/files/sysctl.conf.jinja")],
+        "modules": [
+            File("kernel-modules", "/etc/modules-load.d/kube-node.conf", "os/files/modules.conf.jinja")
+        ],
+        "sysctl": [
+            File("kernel-parameters", "/etc/sysctl.d/95-kube-node.conf", "os/files/sysctl.conf.jinja")
+        ],
         node["runtime"]["name"]: _containerd(node)
         if node["runtime"]["name"] == "containerd"
         else _docker(node),

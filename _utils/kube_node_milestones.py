@@ -66,6 +66,11 @@ def pause_image(facts: Facts, minor: str, architecture: str = "amd64") -> str:
     return step(facts["milestones"]["pause_image"], minor).format(architecture=architecture)
 
 
+def kernel_minimum(facts: Facts, minor: str) -> str:
+    """The oldest kernel that the minor is meant for."""
+    return step(facts["milestones"]["kernel"], minor)
+
+
 def waiting_key(facts: Facts, minor: str, rotates: bool) -> dict[str, str] | None:
     """Where a kubelet's key waits for its first certificate: `{key, certificate}`, files of ``--cert-dir``.
 

@@ -12,6 +12,7 @@ import kube_node_cgroups as cgroups
 import kube_node_checks as checks
 import kube_node_derived as derived
 import kube_node_files as files
+import kube_node_needs as needs
 import kube_node_schema as schema
 import kube_node_settings as settings
 import kube_node_versions as versions
@@ -36,8 +37,8 @@ def compile_node(pillar: Any, machine: dict[str, Any], sources: dict[str, Any]) 
         pillar: what stands under `kube_node` in the minion's pillar.
         machine: what the machine itself tells: `{id, address, salt_call}` (minion id, address of the default
             route's interface or None, how to call salt-call), and where it is known `os_family`, `os_release`
-            and `processor` (Salt's grains os_family, osfinger and cpuarch) and `resolv_conf` (the file that
-            names the real DNS servers, where /etc/resolv.conf does not).
+            `processor` and `kernel` (Salt's grains os_family, osfinger, cpuarch and kernelrelease) and
+            `resolv_conf` (the file that names the real DNS servers, where /etc/resolv.conf does not).
         sources: the formula's own data as `kube_node_sources.load` returns it.
 
     Returns:
@@ -45,7 +46,7 @@ def compile_node(pillar: Any, machine: dict[str, Any], sources: dict[str, Any]) 
         `files`, `binaries.files`, of `kubelet` and `kube_proxy` `arguments` and `config_yaml`, of `kubelet`
         `client_certificate`, `client_key`, `waiting_key`, `certificates` (client, then serving where that is
         asked for), `beacon` and `cgroups`, of `runtime` `unit`, `schema`, `kubelet_endpoint` and
-        `systemd_cgroup`, and `node.salt_call`.
+        `systemd_cgroup`, `os.swap_off`, `preflight.needs`, and `node.salt_call`.
 
     Raises:
         ParameterError: with all faults of the pillar.
@@ -73,7 +74,7 @@ def explain_node(
         raise ParameterError(faults)
     for component, placement in placed.items():
         tree[component] |= {"arguments": placement.arguments, "config_yaml": placement.config_yaml}
-    return _with_rooms(tree, facts), origins
+    return _with_rooms(tree, sources), origins
 
 
 def _merged(
@@ -133,10 +134,13 @@ def _filled(profile: Any, words: dict[str, str | None]) -> Any:
     return profile
 
 
-def _with_rooms(tree: dict[str, Any], facts: dict[str, Any]) -> dict[str, Any]:
-    """Add what the states of each room walk: the binaries and the files."""
+def _with_rooms(tree: dict[str, Any], sources: dict[str, Any]) -> dict[str, Any]:
+    """Add what the states of each room walk: the needs, the packages, the binaries and the files."""
+    facts = sources["facts"]
     release = f"{tree['paths']['versions']}/v{tree['version']}"
     tree["kubelet"]["cgroups"] = cgroups.reserved(tree, facts)
+    tree["os"]["packages"] = needs.packages(tree)
+    tree["preflight"]["needs"] = needs.preflight(tree, list(sources["os_families"]["families"]), facts)
     tree["kubelet"]["beacon"] = beacon.config(tree)
     tree["binaries"]["files"] = [
         {

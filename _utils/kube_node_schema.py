@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import kube_node_types as types
+from kube_node_findings import NAMES
 from kube_node_merge import get
 
 MAX_DEPTH = 32
@@ -70,7 +71,14 @@ SCHEMA: dict[str, Any] = {
         ),
         types.absolute_path,
     ),
-    "os": {"sysctl": types.map_of(types.sysctl, types.sysctl_value)},
+    "preflight": {"accept": types.list_of(types.one_of(*NAMES))},
+    "os": {
+        "modules": types.list_of(types.kernel_module),
+        "sysctl": types.map_of(types.sysctl, types.sysctl_value),
+        "sysctl_minimums": types.map_of(types.sysctl, types.integer(0, 2**63 - 1)),
+        "swap": types.swap,
+        "packages": types.list_of(types.package),
+    },
     "runtime": {
         "name": types.one_of("containerd", "docker"),
         "cgroup_driver": types.one_of("systemd", "cgroupfs"),

@@ -30,6 +30,7 @@ _SOURCE = re.compile(r"(?:salt|file|https)://[A-Za-z0-9._~/:@+=&?,-]+")
 _PACKAGE = re.compile(r"[A-Za-z0-9][A-Za-z0-9.+_:-]*")
 _MIRROR = re.compile(r"https?://[A-Za-z0-9.-]+(?::[0-9]{1,5})?(?:/[A-Za-z0-9._~/-]*)?")
 _LOG_SIZE = re.compile(r"[1-9][0-9]*[kmg]?")
+_KERNEL_MODULE = re.compile(r"[a-z0-9_]+")
 _SYSCTL = re.compile(r"[a-z0-9_-]+(?:\.[A-Za-z0-9_/-]+)+")
 _SYSCTL_VALUE = re.compile(r"[A-Za-z0-9_.:/-]+(?: [A-Za-z0-9_.:/-]+)*")
 _SOCKET = re.compile(r"unix://(?:/[A-Za-z0-9._@+:-]+)+")
@@ -74,6 +75,7 @@ name = matching(_SUBDOMAIN, 253, "a lower-case RFC 1123 name, use letters a-z, d
 path = matching(_PATH, 4096, "an absolute path, write one without '..', white space, quotes, '%' or '$'")
 sha256 = matching(_SHA256, 64, "a SHA-256 digest, write the 64 hex digits that sha256sum prints")
 socket = matching(_SOCKET, 108, "a socket, write one such as unix:///run/containerd/containerd.sock")
+kernel_module = matching(_KERNEL_MODULE, 64, "a kernel module, write one as lsmod does, such as br_netfilter")
 sysctl = matching(_SYSCTL, 256, "a kernel parameter, write one such as net.ipv4.ip_forward")
 image = matching(_IMAGE, 512, "an image reference, write REGISTRY/NAME:TAG or REGISTRY/NAME@sha256:DIGEST")
 mirror = matching(_MIRROR, 2048, "a registry's URL, write one such as https://mirror.example.org")
@@ -146,6 +148,13 @@ def one_of(*choices: str) -> Check:
         return f"{shown(value)} is not known, choose one of {', '.join(choices)}"
 
     return check
+
+
+def swap(value: Any) -> str | None:
+    """Check what becomes of swap; YAML takes a bare off for false."""
+    if value is False or (isinstance(value, str) and value in ("off", "keep")):
+        return None
+    return f"{shown(value)} is not known, write off to have it turned off, or keep"
 
 
 def list_of(item: Check) -> Check:

@@ -1,12 +1,10 @@
-# What Kubernetes needs of the kernel: in a file for the next boot, and now.
+# The machine below Kubernetes: what its kernel and its packages have to be. Modules come before the parameters that
+# they bring. Swap is turned off where the pillar says so.
 {%- from "kube_node/map.jinja" import kube_node with context %}
-{%- from "kube_node/files.jinja" import managed with context %}
-{{ managed(kube_node.files.os) }}
-{% for name, value in kube_node.os.sysctl | dictsort %}
-{{ name }}:
-  sysctl.present:
-    - value: {{ value | json }}
-    - config: /etc/sysctl.d/95-kube-node.conf
-    - require:
-      - file: kernel-parameters
-{% endfor %}
+include:
+  - kube_node.os.packages
+  - kube_node.os.modules
+  - kube_node.os.sysctl
+{%- if kube_node.os.swap_off %}
+  - kube_node.os.swap
+{%- endif %}

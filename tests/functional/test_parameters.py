@@ -23,7 +23,7 @@ def test_the_module_has_these_functions_and_no_other(modules):
         "kube_node.has_client_certificate",
         "kube_node.attestation",
         "kube_node.knock",
-        "kube_node.binary_faults",
+        "kube_node.preflight",
         "kube_node.binary_matches",
         "kube_node.cached_binary",
     }

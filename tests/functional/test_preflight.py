@@ -1,31 +1,84 @@
-"""kube_node.preflight: what can be known before anything is touched is told then."""
+"""kube_node.preflight: what can be known before anything is touched is told then, and nothing is changed."""
 
 from __future__ import annotations
 
-import shutil
+import hashlib
 import threading
+from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
 
+import kube_node_merge
+import kube_node_preflight
 import pytest
+from unit.machines import GOOD
+from unit.nodes import pillar
 
-from functional.binaries import files
+PROGRAMS = ("kubelet", "kube-proxy")
+
+
+# Nobody listens there, and it is known at once.
+NOWHERE = {"cluster": {"api_server": "https://127.0.0.1:1"}}
+
+
+@pytest.fixture(autouse=True)
+def machine(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Return a function that says what is judged in place of this machine; by default a good one is."""
+    judge = kube_node_preflight.judge
+
+    def tells(**other: object) -> None:
+        monkeypatch.setattr(kube_node_preflight, "judge", lambda node, _: judge(node, GOOD | other))
+
+    tells()
+    return tells
+
+
+@pytest.fixture
+def served(tmp_path: Path) -> Path:
+    """Return the folder that holds the programs."""
+    folder = tmp_path / "served"
+    folder.mkdir()
+    for name in PROGRAMS:
+        (folder / name).write_text(f"#!/bin/sh\necho {name}\n")
+    return folder
+
+
+@pytest.fixture
+def binaries(node, served: Path, tmp_path: Path) -> Callable[..., None]:
+    """Return a function that gives the minion a pillar with those programs; it has one already."""
+
+    def given(source: str = f"file://{served}", change: dict | None = None, **sha256: str) -> None:
+        digests = {name: hashlib.sha256((served / name).read_bytes()).hexdigest() for name in PROGRAMS}
+        tree = {
+            "paths": {name: str(tmp_path / name) for name in ("versions", "kubelet", "certificates")},
+            "binaries": {"source": source, "sha256": digests | sha256},
+        }
+        layers = [("smallest", pillar(NOWHERE)), ("change", change or {}), ("binaries", tree)]
+        node(kube_node_merge.merge(layers)[0])
+
+    given()
+    return given
+
+
+pytestmark = pytest.mark.usefixtures("binaries")
 
 
 @pytest.mark.parametrize("test", [True, False])
-def test_a_preflight_without_faults_passes(states, new, tmp_path, test):
-    result = states.kube_node.preflight(name="preflight", binaries=[new.entry()], test=test)
+def test_a_preflight_without_faults_passes(states, tmp_path, test):
+    result = states.kube_node.preflight(name="preflight", test=test)
     assert (result.result, result.changes, result.comment) == (True, {}, "Nothing stands in the way")
-    assert files(tmp_path) == []
+    assert [path.name for path in tmp_path.iterdir()] == ["served"]
 
 
-def test_a_preflight_tells_a_missing_source(states, new, tmp_path):
-    shutil.rmtree(tmp_path / "served")
-    result = states.kube_node.preflight(name="preflight", binaries=[new.entry()])
-    assert (result.result, result.comment) == (
-        False,
-        "Nothing was touched:\n"
-        f"binaries.source: {new.source} is not there, put the file there or correct the source",
-    )
+def test_a_preflight_tells_a_missing_source(states, served):
+    for name in PROGRAMS:
+        (served / name).unlink()
+    result = states.kube_node.preflight(name="preflight")
+    told = [
+        f"binaries.source: file://{served}/{name} is not there, put the file there or correct the source"
+        for name in ("kube-proxy", "kubelet")
+    ]
+    assert (result.result, result.comment.splitlines()) == (False, ["Nothing was touched:", *told])
 
 
 @pytest.fixture
@@ -47,42 +100,74 @@ def web():
         thread.join()
 
 
-def test_a_preflight_tells_what_a_web_server_does_not_have(states, new, web):
-    result = states.kube_node.preflight(
-        name="preflight", binaries=[new.entry() | {"source": f"{web}/kubelet"}]
-    )
+def test_what_a_web_server_does_not_have_is_not_cached(modules, web):
+    assert modules.kube_node.cached_binary(f"{web}/kubelet", "0" * 64) is None
+
+
+def test_a_preflight_tells_a_wrong_digest(states, binaries, served):
+    digest = hashlib.sha256((served / "kubelet").read_bytes()).hexdigest()
+    binaries(kubelet="0" * 64)
+    result = states.kube_node.preflight(name="preflight")
     assert (result.result, result.comment) == (
         False,
         "Nothing was touched:\n"
-        f"binaries.source: {web}/kubelet is not there, put the file there or correct the source",
+        f"binaries.sha256.kubelet: {'0' * 64} is not the digest of file://{served}/kubelet, "
+        f"which has {digest}, correct the one that is wrong",
     )
 
 
-def test_a_preflight_tells_a_wrong_digest(states, new):
-    entry = new.entry() | {"sha256": "0" * 64}
-    result = states.kube_node.preflight(name="preflight", binaries=[entry])
+def test_a_preflight_fetches_nothing_that_is_there(states, served, tmp_path):
+    release = tmp_path / "versions" / "v1.36.2"
+    release.parent.mkdir()
+    served.rename(release)
+    assert states.kube_node.preflight(name="preflight").result is True
+
+
+def test_a_preflight_tells_what_the_operator_has_still_to_bring(states, binaries, tmp_path):
+    (tmp_path / "certificates").mkdir()
+    (tmp_path / "certificates/kubelet.pem").touch()
+    binaries(change={"certificates": {"mode": "static"}})
+    result = states.kube_node.preflight(name="preflight")
     assert (result.result, result.comment) == (
         False,
         "Nothing was touched:\n"
-        f"binaries.sha256.kubelet: {'0' * 64} is not the digest of {new.source}, which has {new.sha256}: "
-        "correct the one that is wrong",
+        f"certificates.mode: static needs {tmp_path}/certificates/kubelet-key.pem, "
+        "put the node's own there or set the mode to bootstrap",
     )
 
 
-def test_a_preflight_tells_every_fault(states, old, new):
-    entries = [program.entry() | {"sha256": "0" * 64} for program in (old, new)]
-    comment = states.kube_node.preflight(name="preflight", binaries=entries).comment
-    assert len(comment.splitlines()) == 3
+@pytest.mark.parametrize("test", [True, False])
+def test_an_error_on_the_machine_stops_the_run(states, machine, test):
+    machine(swaps=["/dev/zram0"], memory_mib=1024)
+    result = states.kube_node.preflight(name="preflight", test=test)
+    assert (result.result, result.changes, result.comment.splitlines()) == (
+        False,
+        {},
+        [
+            "Nothing was touched:",
+            "swap: swap is on (/dev/zram0), beside which the kubelet does not start, "
+            "set os.swap to off, or kubelet.config.failSwapOn to false",
+            "warning: memory: 1024 MiB are little for a node, 1700 MiB are advised, "
+            "give the machine more or set kubelet.config.maxPods low",
+        ],
+    )
 
 
-def test_a_preflight_fetches_nothing_that_is_there(states, installed, tmp_path):
-    shutil.rmtree(tmp_path / "served")
-    assert states.kube_node.preflight(name="preflight", binaries=[installed.entry()]).result is True
+def test_a_warning_is_told_and_lets_the_run_go_on(states, machine):
+    machine(memory_mib=1024)
+    result = states.kube_node.preflight(name="preflight")
+    assert (result.result, result.comment.splitlines()[1][:16]) == (True, "warning: memory:")
 
 
-def test_a_preflight_tells_what_the_operator_has_still_to_bring(states, new, tmp_path):
-    there, missing = tmp_path / "kubelet.pem", tmp_path / "kubelet-key.pem"
-    there.touch()
-    brought = [{"path": str(there), "fault": "of the one"}, {"path": str(missing), "fault": "of the other"}]
-    result = states.kube_node.preflight(name="preflight", binaries=[new.entry()], brought=brought)
-    assert (result.result, result.comment) == (False, "Nothing was touched:\nof the other")
+def test_what_the_pillar_accepts_is_told_to_who_asks_alone(states, modules, machine, binaries):
+    machine(swaps=["/dev/sda2"])
+    binaries(change={"preflight": {"accept": ["swap"]}})
+    assert states.kube_node.preflight(name="preflight").comment == "Nothing stands in the way"
+    assert modules.kube_node.preflight() == [
+        {
+            "name": "swap",
+            "severity": "info",
+            "found": "swap is on (/dev/sda2), beside which the kubelet does not start",
+            "fix": "the pillar accepts it",
+        }
+    ]

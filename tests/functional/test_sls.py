@@ -259,8 +259,7 @@ def test_a_node_with_certificates_of_its_own_compiles(modules, node):
 )
 def test_what_the_operator_brings_is_asked_for_first(modules, node, absent, faults):
     node(without(*absent.split(".")) if isinstance(absent, str) else pillar(absent))
-    chunks = {chunk["__id__"]: chunk for chunk in modules.state.show_low_sls("kube_node")}
-    assert [file["fault"] for file in chunks["preflight-passed"]["brought"]] == faults
+    assert [file["fault"] for file in modules.kube_node.parameters()["brought"]] == faults
 
 
 def test_what_the_operator_brings_is_not_written(modules, node):

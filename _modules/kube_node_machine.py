@@ -1,0 +1,323 @@
+"""
+What a machine tells of itself before it becomes a node. Everything here reads, and changes nothing; but for
+one question to systemd no process is started.
+"""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import ctypes
+import os
+import socket
+import ssl
+import time
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import kube_node_preflight_before as before
+import kube_node_proc as proc
+import yaml
+from cryptography import x509
+from cryptography.x509.oid import NameOID
+from salt.exceptions import CommandExecutionError
+
+__virtualname__ = "kube_node_machine"
+
+PROC, SYS, RUN, LIB = Path("/proc"), Path("/sys"), Path("/run"), Path("/lib/modules")
+CNI_ENDINGS = (".conf", ".conflist", ".json")
+CONNECT_SECONDS = 5
+TIME_ERROR = 5
+MIB = 1024 * 1024
+
+
+def facts():
+    """
+    Return what the preflight judges: this machine's own state, as far as this node's parameters ask for it.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt '*' kube_node_machine.facts
+    """
+    node = __salt__["kube_node.parameters"]()
+    needs = node["preflight"]["needs"]
+    return {
+        "processor": __grains__.get("cpuarch"),
+        "os_family": __grains__.get("os_family"),
+        "kernel": __grains__.get("kernelrelease"),
+        "container": _in_container(),
+        "cgroups": 2 if (SYS / "fs/cgroup/cgroup.controllers").exists() else 1,
+        "modules": modules(needs["modules"]),
+        "memory_mib": proc.memory_mib(_read(PROC / "meminfo")),
+        "disks": {path: _space(path) for path in needs["disks"]},
+        "now": time.time(),
+        "synchronised": _synchronised(),
+        "swaps": proc.swaps(_read(PROC / "swaps")),
+        "ports": _taken({need["port"] for need in needs["ports"]}),
+        "client_name": _client_name(node),
+        "units": _active(before.UNITS),
+        "drop_ins": _drop_ins(),
+        "cni_files": _cni_files(node["paths"]["cni_config"]),
+        "addresses": proc.addresses(_read(PROC / "net/fib_trie"), _read(PROC / "net/if_inet6")),
+        "routes": proc.routes(_read(PROC / "net/route"), _read(PROC / "net/ipv6_route")),
+        "resolvers": _resolvers(needs["resolv_conf"]),
+        "api_server": _api_server(node),
+    }
+
+
+def modules(names):
+    """
+    Return of each kernel module whether it is ``loaded``, ``built in``, ``loadable``, ``missing`` or
+    ``unknown``, the last where the machine has no list of what is built in.
+
+    names
+        List of names as ``lsmod`` has them.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt '*' kube_node_machine.modules '[br_netfilter, overlay]'
+    """
+    folder = LIB / os.uname().release
+    built_in, loadable = (_text(folder / name) for name in ("modules.builtin", "modules.dep"))
+    found = proc.modules(names, _read(PROC / "modules"), built_in, loadable)
+    # Built in and without parameters it is in no list that a container sees; its effects are.
+    return {
+        name: "built in" if state == "unknown" and _shows(name) else state for name, state in found.items()
+    }
+
+
+def module_to_load(name):
+    """
+    Tell whether a kernel module is there to be loaded: neither loaded nor built in, and this is no container.
+
+    name
+        As ``lsmod`` has it.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt '*' kube_node_machine.module_to_load br_netfilter
+    """
+    return modules([name])[name] == "loadable" and not _in_container()
+
+
+def has_sysctl(name):
+    """
+    Tell whether a kernel parameter is there, or should be: those of bridges come with ``br_netfilter``.
+
+    name
+        As ``sysctl`` has it.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt '*' kube_node_machine.has_sysctl net.bridge.bridge-nf-call-iptables
+    """
+    if not name.startswith("net.bridge."):
+        return True
+    return _sysctl(name).exists() or module_to_load("br_netfilter")
+
+
+def sysctl_at_least(name, minimum):
+    """
+    Tell whether a kernel parameter is at least so high.
+
+    name
+        As ``sysctl`` has it.
+
+    minimum
+        A whole number.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt '*' kube_node_machine.sysctl_at_least fs.inotify.max_user_instances 512
+    """
+    found = _read(_sysctl(name)).strip()
+    return found.isdigit() and int(found) >= int(minimum)
+
+
+def has_unit(name):
+    """
+    Tell whether systemd has a unit's file, or its template's; one that is masked counts too.
+
+    name
+        With its ending, such as ``zramswap.service``.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt '*' kube_node_machine.has_unit zramswap.service
+    """
+    prefix, at, _ = name.partition("@")
+    files = {name, f"{prefix}@.{name.rpartition('.')[2]}" if at else name}
+    folders = (
+        "/etc/systemd/system",
+        "/run/systemd/generator",
+        "/usr/lib/systemd/system",
+        "/lib/systemd/system",
+    )
+    return any(
+        Path(folder, file).is_symlink() or Path(folder, file).exists() for folder in folders for file in files
+    )
+
+
+def _sysctl(name):
+    return PROC / "sys" / name.replace(".", "/")
+
+
+def _in_container():
+    """Tell whether the kernel is shared with others (systemd and the usual runtimes say so)."""
+    if (RUN / "systemd/container").exists():
+        return True
+    with contextlib.suppress(OSError):
+        return any(word.startswith(b"container=") for word in (PROC / "1/environ").read_bytes().split(b"\0"))
+    return False
+
+
+def _shows(name):
+    """Tell whether a module's own folder is there, or the one that it makes."""
+    makes = {"br_netfilter": PROC / "sys/net/bridge"}
+    return (SYS / "module" / name).exists() or (name in makes and makes[name].exists())
+
+
+def _space(path):
+    """Return what is free where a folder is, or will be."""
+    place = Path(path)
+    while not place.exists():
+        place = place.parent
+    space = os.statvfs(place)
+    free = space.f_bavail * space.f_frsize
+    return {"free_mib": free // MIB, "free_percent": space.f_bavail * 100 // max(space.f_blocks, 1)}
+
+
+def _synchronised():
+    """Ask the kernel whether something corrects its clock (adjtimex(2), which changes nothing here)."""
+    with contextlib.suppress(OSError, AttributeError):
+        state = ctypes.CDLL(None, use_errno=True).adjtimex(ctypes.create_string_buffer(512))
+        return None if state < 0 else state != TIME_ERROR
+    return None
+
+
+def _taken(ports):
+    """Return the program and the unit that listen on each of the ports; of what is free nothing."""
+    sockets = {}
+    for table in ("net/tcp", "net/tcp6"):
+        sockets |= proc.listening(_read(PROC / table))
+    wanted = {f"socket:[{inode}]": port for port, inode in sockets.items() if port in ports}
+    found = {port: {"program": "a program that is not to be seen", "unit": None} for port in wanted.values()}
+    for process in PROC.glob("[0-9]*") if wanted else ():
+        for port in _sockets(process, wanted):
+            found[port] = {
+                "program": _read(process / "comm").strip() or "a program",
+                "unit": proc.unit(_read(process / "cgroup")),
+            }
+    return found
+
+
+def _sockets(process, wanted):
+    """Return the ports among the wanted that a process has open."""
+    held = set()
+    with contextlib.suppress(OSError):
+        for descriptor in (process / "fd").iterdir():
+            with contextlib.suppress(OSError):
+                held.add(str(descriptor.readlink()))
+    return [port for inode, port in wanted.items() if inode in held]
+
+
+def _client_name(node):
+    """Return the common name of the certificate by which this node is known to the API server, or None."""
+    kubeconfig = _text(Path(node["paths"]["kubernetes"], "kubelet.kubeconfig"))
+    for pem in (*_certificates(kubeconfig), _text(Path(node["kubelet"]["client_certificate"]))):
+        with contextlib.suppress(ValueError):
+            subject = x509.load_pem_x509_certificate((pem or "").encode()).subject
+            return next((one.value for one in subject.get_attributes_for_oid(NameOID.COMMON_NAME)), None)
+    return None
+
+
+def _certificates(kubeconfig):
+    """Return the client certificates that a kubeconfig has or names."""
+    with contextlib.suppress(yaml.YAMLError, ValueError, AttributeError, TypeError, KeyError):
+        users = [entry["user"] for entry in yaml.safe_load(kubeconfig or "{}").get("users", [])]
+        inside = [base64.b64decode(user.get("client-certificate-data", "")).decode() for user in users]
+        beside = [_text(Path(user["client-certificate"])) for user in users if "client-certificate" in user]
+        return [pem for pem in (*inside, *beside) if pem]
+    return []
+
+
+def _active(units):
+    """Return which of the units are active."""
+    try:
+        asked = __salt__["cmd.run_all"](
+            ["systemctl", "is-active", *units], python_shell=False, ignore_retcode=True
+        )
+    except CommandExecutionError:  # no systemd, so no units
+        return []
+    states = asked["stdout"].splitlines()
+    return [unit for unit, state in zip(units, states, strict=False) if state == "active"]
+
+
+def _drop_ins():
+    """Return those that are there, one under two names once."""
+    there = {os.path.realpath(path) for path in before.DROP_INS if Path(path).is_file()}
+    return sorted(there)
+
+
+def _cni_files(folder):
+    with contextlib.suppress(OSError):
+        return sorted(path.name for path in Path(folder).iterdir() if path.suffix in CNI_ENDINGS)
+    return []
+
+
+def _resolvers(path):
+    text = _text(Path(path)) if path else None
+    return None if text is None else proc.resolvers(text)
+
+
+def _api_server(node):
+    """Connect as a kubelet would, without a word of our own; None where there is no CA to judge by."""
+    url, ca = (
+        urlsplit(node["cluster"]["api_server"]),
+        node["cluster"]["ca"] or _text(Path(node["paths"]["ca"])),
+    )
+    if not ca:
+        return None
+    try:
+        connection = socket.create_connection((url.hostname, url.port or 443), CONNECT_SECONDS)
+    except OSError as error:
+        return {"reached": False, "trusted": False, "why": error.strerror or str(error)}
+    try:
+        with connection, _context(ca).wrap_socket(connection, server_hostname=url.hostname):
+            return {"reached": True, "trusted": True, "why": ""}
+    except ssl.SSLError as error:
+        why = getattr(error, "verify_message", None) or error.reason or str(error)
+        return {"reached": True, "trusted": False, "why": why}
+    except OSError as error:
+        return {"reached": False, "trusted": False, "why": error.strerror or str(error)}
+
+
+def _context(ca):
+    """Return TLS that trusts what Go trusts: any certificate in the file, without RFC 5280's finer points."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.verify_flags = ssl.VERIFY_X509_PARTIAL_CHAIN | ssl.VERIFY_X509_TRUSTED_FIRST
+    context.load_verify_locations(cadata=ca)
+    return context
+
+
+def _read(path):
+    """Return a file's text; an empty one where it is not there."""
+    return _text(path) or ""
+
+
+def _text(path):
+    with contextlib.suppress(OSError):
+        return path.read_text(encoding="utf-8", errors="replace")
+    return None

@@ -1,0 +1,125 @@
+"""Of the preflight: what was there before us, ports, programs and settings that are not ours.
+
+Pure: no Salt, no I/O; what `machine` is says `kube_node_preflight`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from kube_node_findings import ERROR, WARNING, Finding
+
+Facts = dict[str, Any]
+RUNTIMES = {"docker.service": "docker", "containerd.service": "containerd", "crio.service": "cri-o"}
+KUBELETS = (
+    "k3s.service",
+    "k3s-agent.service",
+    "rke2-agent.service",
+    "rke2-server.service",
+    "k0sworker.service",
+    "k0scontroller.service",
+    "snap.microk8s.daemon-kubelite.service",
+    "snap.kubelet.daemon.service",
+)
+FIREWALLS = ("firewalld.service", "ufw.service")
+UNITS = (*RUNTIMES, *KUBELETS, *FIREWALLS)
+# kubeadm's package changes the command of every kubelet.service by it.
+DROP_INS = tuple(
+    f"{folder}/systemd/system/kubelet.service.d/10-kubeadm.conf" for folder in ("/etc", "/usr/lib", "/lib")
+)
+
+
+def ports(node: Facts, machine: Facts) -> list[Finding]:
+    """Ports of the kubelet and kube-proxy that somebody else has."""
+    found = []
+    for need in node["preflight"]["needs"]["ports"]:
+        holder = machine["ports"].get(need["port"])
+        if holder is None or holder["unit"] == need["unit"]:
+            continue
+        of = f" of {holder['unit']}" if holder["unit"] else ""
+        told = f"port {need['port']} is taken by {holder['program']}{of}"
+        found.append(Finding("ports", ERROR, told, f"stop that, or choose another {need['key']}"))
+    return found
+
+
+def node_name(node: Facts, machine: Facts) -> list[Finding]:
+    """A joined node has its name in its certificate, and the API server knows it by that."""
+    name, has = node["node"]["name"], machine["client_name"]
+    if has in (None, f"system:node:{name}"):
+        return []
+    before = has.removeprefix("system:node:")
+    found = f"the node is to be {name}, and its client certificate is that of {before}"
+    folder, config = f"{node['paths']['kubelet']}/pki", f"{node['paths']['kubernetes']}/kubelet.kubeconfig"
+    remedy = f"set node.name to {before}, or delete that Node and here {folder} and {config}"
+    if node["certificates"]["mode"] == "static":
+        remedy = f"set node.name to {before}, or put a certificate of system:node:{name} there"
+    return [Finding("node_name", ERROR, found, remedy)]
+
+
+def foreign_runtime(node: Facts, machine: Facts) -> list[Finding]:
+    """Two runtimes take each other's socket, configuration and firewall rules; Docker runs a containerd."""
+    chosen = node["runtime"]["name"]
+    active = [runtime for unit, runtime in RUNTIMES.items() if unit in machine["units"]]
+    if chosen == "docker" and "docker" not in active and "containerd" in active:
+        remedy = "take it out of use first, or set runtime.name to containerd"
+        return [
+            Finding("foreign_runtime", WARNING, "containerd runs, and docker is to be the runtime", remedy)
+        ]
+    others = [runtime for runtime in active if runtime not in (chosen, "containerd")]
+    return [
+        Finding(
+            "foreign_runtime",
+            ERROR,
+            f"{other} runs, and {chosen} is to be the runtime",
+            f"stop and disable {other}" + (f", or set runtime.name to {other}" if other == "docker" else ""),
+        )
+        for other in others
+    ]
+
+
+def foreign_kubelet(_: Facts, machine: Facts) -> list[Finding]:
+    """Another distribution's kubelet, or a drop-in that changes the command of ours."""
+    running = [unit for unit in KUBELETS if unit in machine["units"]]
+    return [
+        *(
+            Finding("foreign_kubelet", ERROR, f"{unit} runs a kubelet of its own", "uninstall it first")
+            for unit in running
+        ),
+        *(
+            Finding("foreign_kubelet", ERROR, f"{path} changes the command of our kubelet", "remove the file")
+            for path in machine["drop_ins"]
+        ),
+    ]
+
+
+def foreign_cni(node: Facts, machine: Facts) -> list[Finding]:
+    """The runtime takes the first file by name, whoever put it there."""
+    plugin, folder = node["network"]["plugin"], node["paths"]["cni_config"]
+    others = sorted(set(machine["cni_files"]) - set(node["preflight"]["needs"]["cni_files"]))
+    return [
+        Finding(
+            "foreign_cni",
+            ERROR,
+            f"{folder}/{name} is a network that is not that of network.plugin {plugin}",
+            "move it away, or choose another paths.cni_config",
+        )
+        for name in others
+    ]
+
+
+def firewall(node: Facts, machine: Facts) -> list[Finding]:
+    """A manager of firewalls may drop what pods send; ours is not to change it."""
+    opened = ", ".join(str(need["port"]) for need in node["preflight"]["needs"]["ports"][:1])
+    return [
+        Finding(
+            "firewall",
+            WARNING,
+            f"{unit} is active",
+            f"let it pass {opened}/tcp, the network plugin's own traffic and what is forwarded for pods",
+        )
+        for unit in FIREWALLS
+        if unit in machine["units"]
+    ]
+
+
+CHECKS = (ports, node_name, foreign_runtime, foreign_kubelet, foreign_cni, firewall)

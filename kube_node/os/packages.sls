@@ -1,0 +1,11 @@
+# Programs that kubelet, kube-proxy and network plugins call. An empty list in the pillar leaves them to somebody else.
+{%- from "kube_node/map.jinja" import kube_node with context %}
+node-packages:
+{%- if kube_node.os.packages %}
+  pkg.installed:
+    - pkgs: {{ kube_node.os.packages | json }}
+    # Where one is provided by another's name, as iptables by iptables-nft; apt pays no heed.
+    - resolve_capabilities: True
+{%- else %}
+  test.nop
+{%- endif %}

@@ -1,0 +1,68 @@
+"""The machine below Kubernetes: swap stays off, kernel settings outlive a boot, and a minimum is one."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from lab.machine import Machine
+
+from nodes.conftest import changed
+
+FSTAB = "LABEL=root / ext4 defaults 0 1\n/swapfile none swap sw 0 0\n# UUID=1 none swap sw 0 0\n"
+MINIMUMS = "/etc/sysctl.d/10-kube-node-minimums.conf"
+# A kernel parameter that each machine here has for itself.
+BACKLOG = "net.ipv4.tcp_max_syn_backlog"
+
+
+@pytest.fixture
+def machine(lab):
+    """Return the second machine with a swap file in its fstab; all is put back afterwards."""
+    machine = lab.machines[1]
+    backlog = machine.run("sysctl", "-n", BACKLOG).stdout.strip()
+    machine.run("sh", "-c", "cp /etc/fstab /root/fstab; cat > /etc/fstab", input=FSTAB)
+    yield machine
+    machine.run("systemctl", "unmask", "swap.target")
+    machine.run("sh", "-c", f"mv /root/fstab /etc/fstab; rm -f {MINIMUMS}; sysctl -qw {BACKLOG}={backlog}")
+
+
+def apply(lab, machine: Machine, os: dict, *arguments: str) -> set[str]:
+    """Apply the states of the host with a pillar; return the ids of those that changed, or would."""
+    pillar = json.dumps({"kube_node": {"os": os}})
+    answer = lab.master.salt(
+        machine.minion_id, "state.apply", "kube_node.os", f"pillar={pillar}", *arguments, timeout=120
+    )[machine.minion_id]
+    assert isinstance(answer, dict), answer
+    assert [state["comment"] for state in answer.values() if state["result"] is False] == []
+    return changed(answer)
+
+
+def test_swap_is_kept_off_at_the_next_boot(lab, machine):
+    predicted = apply(lab, machine, {"swap": "off"}, "test=True")
+    assert machine.run("cat", "/etc/fstab").stdout == FSTAB
+    assert apply(lab, machine, {"swap": "off"}) == predicted == {"swap-target-masked", "swap-out-of-fstab"}
+    assert machine.run("cat", "/etc/fstab").stdout == FSTAB.replace(
+        "/swapfile", "# Off for Kubernetes (kube_node): /swapfile"
+    )
+    assert machine.run("systemctl", "is-enabled", "swap.target", check=False).stdout.strip() == "masked"
+    assert apply(lab, machine, {"swap": "off"}) == set()
+
+
+def test_swap_is_left_alone_by_default(lab, machine):
+    assert apply(lab, machine, {}) == set()
+    assert machine.run("cat", "/etc/fstab").stdout == FSTAB
+
+
+def test_a_minimum_is_raised_to_and_never_lowered(lab, machine):
+    machine.run("sysctl", "-qw", f"{BACKLOG}=512")
+    minimum = {"sysctl_minimums": {BACKLOG: 2048}}
+    predicted = apply(lab, machine, minimum, "test=True")
+    assert apply(lab, machine, minimum) == predicted == {f"{BACKLOG}-at-least"}
+    assert machine.run("sysctl", "-n", BACKLOG).stdout.strip() == "2048"
+    assert apply(lab, machine, {"sysctl_minimums": {BACKLOG: 1024}}) == set()
+    assert machine.run("sysctl", "-n", BACKLOG).stdout.strip() == "2048"
+
+
+def test_modules_and_parameters_are_there_for_the_next_boot(machine):
+    assert "br_netfilter" in machine.run("cat", "/etc/modules-load.d/kube-node.conf").stdout
+    assert "net.ipv4.ip_forward = 1" in machine.run("cat", "/etc/sysctl.d/95-kube-node.conf").stdout

@@ -216,7 +216,7 @@ def attestation(minion):
 
         salt-run salt.cmd kube_node_minions.attestation worker-1
     """
-    cache = salt.cache.factory(__opts__)
+    cache = _minion_data()
     mine = cache.fetch("mine", minion)
     found = mine.get(MINE) if isinstance(mine, dict) else None
     if isinstance(found, dict) and "__data__" in found:  # Salt's own wrapping, where access is restricted
@@ -334,7 +334,7 @@ class _Hint(NamedTuple):
 
 def _hint(minion):
     """Read what a minion's cached pillar says, again only when it was written anew."""
-    cache = salt.cache.factory(__opts__)
+    cache = _minion_data()
     hints = __context__.setdefault("kube_node.hints", {})
     written = cache.updated("pillar", minion) if cache.contains("pillar", minion) else None
     if minion not in hints or hints[minion].written != written:
@@ -344,6 +344,12 @@ def _hint(minion):
         digest = hashlib.sha256(repr(found).encode()).hexdigest()[:16]
         hints[minion] = _Hint(written, digest, found, isinstance(pillar, dict) and "kube_node" not in pillar)
     return hints[minion]
+
+
+def _minion_data():
+    if "kube_node.cache" not in __context__:
+        __context__["kube_node.cache"] = salt.cache.factory(__opts__)
+    return __context__["kube_node.cache"]
 
 
 def _master_keys():

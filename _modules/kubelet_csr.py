@@ -12,7 +12,6 @@ from __future__ import annotations
 import itertools
 import logging
 import os
-import queue
 import time
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,6 +20,7 @@ import kube_api
 import kube_node_approver
 import kube_node_audit
 import kube_node_grant
+import kube_node_knocks
 import kube_node_register
 import kube_node_rights
 import kubelet_csr_facts
@@ -116,7 +116,59 @@ def approve(cluster):
     return decisions
 
 
-def work(cluster, knocks, mail=None):
+def leave_knock(tag, data):
+    """
+    Leave a minion's knock for the worker of its cluster; tell whether that is there to find it.
+
+    tag
+        The event's tag.
+
+    data
+        The event's data, which anyone may have forged.
+
+    Returns ``{cluster, worker}``, the worker ``running`` or ``wanted``; an empty mapping where there is
+    nothing to do.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-run salt.cmd kubelet_csr.leave_knock kube_node/kubelet/start '{id: worker-1}'
+    """
+    knock = kube_node_knocks.from_event(tag, data)
+    cluster = knock and __salt__["kube_node_minions.cluster_of"](knock.minion)
+    if cluster is None or cluster not in clusters():
+        log.debug("kube_node: knock %s left alone: no node of a cluster that is known here", knock)
+        return {}
+    return {"cluster": cluster, "worker": _leave(cluster, knock)}
+
+
+def leave_sweep(cluster):
+    """
+    Leave word for the worker of a cluster to look at all minions; tell whether it is there to find it.
+
+    cluster
+        The cluster's name.
+
+    Returns ``running`` or ``wanted``.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-run salt.cmd kubelet_csr.leave_sweep production
+    """
+    return _leave(cluster, Knock(None))
+
+
+def _leave(cluster, knock):
+    folder = Path(__opts__["cachedir"], "kube_node", cluster)
+    kube_node_knocks.leave(folder, knock)
+    with kube_node_knocks.lock(folder) as lock:
+        return "wanted" if kube_node_knocks.take_lock(lock) else "running"
+
+
+def work(cluster, mail):
     """
     Let in the nodes of a cluster for as long as there is work: make the tokens of the minions that knocked
     valid, wait for their requests, judge each, and remove the tokens. An API server that is away is waited
@@ -125,33 +177,31 @@ def work(cluster, knocks, mail=None):
     cluster
         The cluster's name.
 
-    knocks
-        The knocks (``kube_node_knocks.Knock``) that there are already.
-
     mail
-        A queue that gives those that are still to come.
-
-    Returns the knocks that were heard, as pairs of a minion's id and the event's time.
+        The mailbox (``kube_node_mailbox.Mailbox``) that the knocks come into.
 
     CLI Example: none, it is the runner's; see ``salt-run kube_node.knock``.
     """
-    settings, mail, heard = _settings(), queue.Queue() if mail is None else mail, set()
+    knocks = _knocks(mail)
+    if not knocks:
+        return
+    settings = _settings()
     deadline, pause, told = time.monotonic() + settings.wait_seconds, FIRST_PAUSE, None
     while True:
         requests = _connect(cluster)
         tokens = Tokens(cluster, requests.api, _register(), __salt__["kube_node_minions.tokens"])
-        worker = Worker(cluster, requests, _Ground(cluster), tokens, settings, _record, mail, heard)
+        worker = Worker(cluster, requests, _Ground(cluster), tokens, settings, _record, mail)
         try:
             with _told(cluster, requests):
                 worker.run(knocks)
-            return heard
+            return
         except CommandExecutionError as error:
             if str(error) != told:
                 log.error("kube_node: %s", error)
             if not error.__cause__.is_outage or time.monotonic() > deadline:
-                return heard
+                return
             told = str(error)
-        knocks = [*worker.unanswered(), *(one for one in worker.receive(pause) if isinstance(one, Knock))]
+        knocks = [*worker.unanswered(), *_knocks(mail, pause)]
         pause = min(2 * pause, LONGEST_PAUSE)
 
 
@@ -275,6 +325,15 @@ def _formula_file(name):
     if not cached:
         raise CommandExecutionError(f"salt://{name} is not on the file server: the formula is not whole")
     return Path(cached).read_text()
+
+
+def _knocks(mail, seconds=0):
+    """Return the knocks that are there; where there is none, those that come first within some seconds."""
+    until = time.monotonic() + seconds
+    while True:
+        found = [one for one in mail.take(until - time.monotonic()) if isinstance(one, Knock)]
+        if found or time.monotonic() >= until:
+            return found
 
 
 def _one_pass(cluster, requests, decisions, dry_run=False):

@@ -8,8 +8,9 @@ In the master's configuration:
     ext_pillar:
       - kube_node: {}
 
-A minion whose pillar has ``kube_node:cluster:name`` gets ``kube_node:certificates:bootstrap_token``, unless its
-pillar has that key, or ``bootstrap_user`` (the operator brings bootstrap.kubeconfig), or the mode ``static``.
+A minion whose pillar has ``kube_node:cluster:name`` gets ``kube_node:certificates:bootstrap_token``, unless
+its pillar has that key, or ``bootstrap_user`` (the operator brings bootstrap.kubeconfig), or the mode
+``static``.
 Without I/O but for the key, which is read again when its file is another. What a minion overrides in its own
 pillar (``pillar.items pillar=…``) gets it a token of that name which no master ever makes valid.
 """

@@ -8,9 +8,9 @@ The reactor calls :py:func:`knock` when a minion says that its kubelet lacks som
 from __future__ import annotations
 
 import functools
+import gc
 import logging
 import multiprocessing
-import queue
 import signal
 import threading
 import time
@@ -18,6 +18,7 @@ from pathlib import Path
 
 import kube_api
 import kube_node_knocks as knocks
+import kube_node_mailbox
 import kube_node_tokens
 import kubelet_csr_table
 import salt.exceptions
@@ -72,19 +73,16 @@ def knock(minion, tag=knocks.START, said=None):
 
         salt-run kube_node.knock worker-1
     """
-    cluster = _call("kube_node_minions.cluster_of", minion)
-    if cluster is None or cluster not in _call("kubelet_csr.clusters"):
-        log.debug("kube_node: knock of %r left alone: no node of a cluster that is known here", minion)
-        return {}
-    knock = knocks.from_event(tag, {**(said or {}), "id": minion})
-    return {"cluster": cluster, "worker": _wake(cluster, knock)}
+    left = _call("kubelet_csr.leave_knock", tag, {**(said or {}), "id": minion})
+    return left | {"worker": _start(left["cluster"])} if left else {}
 
 
 def sweep():
     """
     Have a look at all minions of every cluster, and at all that is pending there.
 
-    What the master's schedule calls, so that a node gets in though every event was lost; it returns at once.
+    What the master's schedule calls, so that a node gets in though every event was lost. The command ends
+    with the work that it started.
 
     Returns the worker's state by cluster, ``started`` or already ``running``.
 
@@ -94,7 +92,10 @@ def sweep():
 
         salt-run kube_node.sweep
     """
-    return {cluster: _wake(cluster, knocks.Knock(None)) for cluster in _call("kubelet_csr.clusters")}
+    clusters = _call("kubelet_csr.clusters")
+    for cluster in clusters:
+        _call("kubelet_csr.leave_sweep", cluster)
+    return {cluster: _start(cluster) for cluster in clusters}
 
 
 @_in_a_sentence
@@ -247,10 +248,9 @@ def grant(cluster, kubeconfig):
     return _call("kubelet_csr.grant", cluster, kubeconfig)
 
 
-def _wake(cluster, knock):
-    """Leave a knock for the cluster's worker; start one where none is running."""
+def _start(cluster):
+    """Start a cluster's worker where none is running."""
     folder = Path(__opts__["cachedir"], "kube_node", cluster)
-    knocks.leave(folder, knock)
     # The child shares the lock with this descriptor, and holds it on when this one is closed.
     with knocks.lock(folder) as lock:
         if not knocks.take_lock(lock):
@@ -263,23 +263,21 @@ def _wake(cluster, knock):
 
 def _work(cluster, folder, lock):
     """Work off the knocks of a cluster, its lock held, until there are no more."""
-    # Not what the reactor, from which this was forked, does then.
+    # Not what the reactor does then, from which this was forked; nor what one of its threads may have locked.
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    mail = queue.Queue()
+    __context__.pop("kube_node.modules", None)
+    gc.freeze()  # what the reactor has in memory stays shared with it
+    mail = kube_node_mailbox.Mailbox(folder)
     threading.Thread(target=_listen, args=(mail,), daemon=True).start()
-    heard = set()
     while True:
-        # What the worker heard by itself came here as well, later: the reactor has many events to go through.
-        while left := [
-            one for one in knocks.take(folder) if (one.minion, one.stamp) not in heard or not one.stamp
-        ]:
+        while not mail.is_empty:
             try:
-                heard |= _call("kubelet_csr.work", cluster, left, mail)
+                _call("kubelet_csr.work", cluster, mail)
             except CommandExecutionError as error:
                 log.error("kube_node: %s", error)
         knocks.release_lock(lock)
         # A knock that came between the last look and here found the lock taken: it must not be lost.
-        if not knocks.any_left(folder) or not knocks.take_lock(lock):
+        if mail.is_empty or not knocks.take_lock(lock):
             return
 
 

@@ -9,18 +9,21 @@ from __future__ import annotations
 import fcntl
 import json
 import re
+import secrets
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from datetime import datetime, timedelta, timezone
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, NamedTuple
+from urllib.parse import quote, unquote
 
 CLIENT, SERVING = "client", "serving"
 START = "kube_node/kubelet/start"
 MINION_START = "salt/minion/*/start"
 TAGS = (START, "salt/beacon/*/kube_node/*", MINION_START)
 _TOKEN_ID = re.compile(r"[a-z0-9]{6}")
-_SWEEP = ".sweep"
+_SWEEP, _KNOCK = ".sweep", ".knock"
 _LONGEST = 64
 
 
@@ -36,6 +39,14 @@ class Knock(NamedTuple):
     token: str | None = None
     stamp: str | None = None
 
+    def is_before(self, moment: datetime | None) -> bool:
+        """Tell whether this knock is known to be from before a moment, to the second as the API has times."""
+        try:
+            fired = datetime.fromisoformat(self.stamp or "").replace(tzinfo=timezone.utc)
+        except ValueError:
+            return False
+        return moment is not None and fired < moment + timedelta(seconds=1)
+
 
 def from_event(tag: str, data: Mapping[str, Any]) -> Knock | None:
     """Return the knock in an event, None where it has no minion id. What has a wrong type is left out.
@@ -44,12 +55,14 @@ def from_event(tag: str, data: Mapping[str, Any]) -> Knock | None:
     that started it is not known.
     """
     minion, stamp = data.get("id"), data.get("_stamp")
+    if not isinstance(minion, str):
+        return None
     said = data["data"] if isinstance(data.get("data"), dict) else data
     lacks, token = said.get("lacks", [CLIENT, SERVING]), said.get("token")
-    is_start = fnmatchcase(tag, MINION_START)
-    return None if not isinstance(minion, str) else Knock(
+    is_said = _is_flat(lacks) and not fnmatchcase(tag, MINION_START)
+    return Knock(
         minion,
-        frozenset({CLIENT, SERVING}.intersection(lacks[:2])) if _is_flat(lacks) and not is_start else None,
+        frozenset({CLIENT, SERVING}.intersection(lacks[:2])) if is_said else None,
         token if isinstance(token, str) and _TOKEN_ID.fullmatch(token) else None,
         stamp[:_LONGEST] if isinstance(stamp, str) else None,
     )
@@ -65,20 +78,22 @@ def leave(folder: Path, knock: Knock) -> None:
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     lacks = None if knock.lacks is None else sorted(knock.lacks)
     content = {"id": knock.minion, "lacks": lacks, "token": knock.token, "_stamp": knock.stamp}
-    fresh = folder / f".{knock.minion or ''}.new"
+    name = _SWEEP if knock.minion is None else quote(knock.minion, safe="") + _KNOCK
+    fresh = folder / f"{name}.{secrets.token_hex(4)}"
     fresh.write_text(json.dumps(content))
-    fresh.replace(folder / (knock.minion or _SWEEP))
+    fresh.replace(folder / name)
 
 
 def take(folder: Path) -> list[Knock]:
     """Take the knocks that were left; one that comes from here on is for the next look."""
     found = []
     for path in _left(folder):
+        taken = path.rename(path.with_name(f"{path.name}.taken"))
         if path.name == _SWEEP:
             found.append(Knock(None))
-        elif knock := _read(path):
+        elif knock := _read(taken, unquote(path.name.removesuffix(_KNOCK))):
             found.append(knock)
-        path.unlink(missing_ok=True)
+        taken.unlink()
     return found
 
 
@@ -91,7 +106,7 @@ def any_left(folder: Path) -> bool:
 def lock(folder: Path) -> Iterator[Any]:
     """Give the lock of a folder, not yet taken; a process that is forked meanwhile shares it."""
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with folder.with_suffix(".lock").open("w") as file:
+    with folder.with_name(f"{folder.name}.lock").open("w") as file:
         yield file
 
 
@@ -110,14 +125,15 @@ def release_lock(file: Any) -> None:
 
 
 def _left(folder: Path) -> list[Path]:
-    return [path for path in folder.iterdir() if not path.name.endswith(".new")] if folder.exists() else []
+    found = folder.iterdir() if folder.exists() else ()
+    return [path for path in found if path.name == _SWEEP or path.name.endswith(_KNOCK)]
 
 
-def _read(path: Path) -> Knock | None:
+def _read(path: Path, minion: str) -> Knock | None:
     try:
         return from_event(START, json.loads(path.read_text()))
     except (OSError, ValueError):
-        return Knock(path.name)
+        return Knock(minion)
 
 
 def _is_flat(values: Any) -> bool:

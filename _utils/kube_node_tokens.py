@@ -107,16 +107,20 @@ def name(token: Token) -> str:
 
 
 def read(path: Path) -> list[Key]:
-    """Return the keys of a file, the newest first; made, with a first key, where it is missing."""
+    """Return the keys of a file, the newest first; made, with a first key, where it is missing.
+
+    Raises:
+        ValueError: the file holds none, as after a full disk.
+    """
     try:
         text = path.read_text()
     except FileNotFoundError:
         return _write(path, [_fresh(0)], replace=False) or read(path)
-    return [
-        Key(int(found[1]), bytes.fromhex(found[2]))
-        for found in map(_LINE.fullmatch, text.splitlines())
-        if found
-    ]
+    lines = filter(None, map(_LINE.fullmatch, text.splitlines()))
+    keys = [Key(int(found[1]), bytes.fromhex(found[2])) for found in lines]
+    if not keys:
+        raise ValueError(f"{path} holds no key: remove it, or copy it from another master of these minions")
+    return keys
 
 
 def rotate(path: Path, now: float) -> list[Key]:

@@ -6,11 +6,11 @@ its minion waits. Knocks that come meanwhile join the work. Pure of Salt: what t
 """
 
 import logging
-import queue
 import threading
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, NamedTuple, Protocol
 
 import kubelet_csr_facts
@@ -18,7 +18,9 @@ import kubelet_csr_pass
 from kube_api import ApiError
 from kube_node_approver import Settings
 from kube_node_knocks import CLIENT, SERVING, Knock
+from kube_node_mailbox import Mailbox
 from kubelet_csr_api import CLIENT_SIGNER, SERVING_SIGNER, Requests
+from kubelet_csr_case import moment
 from kubelet_csr_nodes import Nodes
 from kubelet_csr_tokens import Tokens
 
@@ -26,6 +28,8 @@ log = logging.getLogger(__name__)
 
 # A request that was left alone is looked at again after a second, and then ever more seldom.
 LOOK_SECONDS = 8
+# After its last minion a worker listens on for a moment: knocks come late when many come at once.
+LINGER_SECONDS = 1.0
 # The signer takes a moment; a token whose certificate did not come by then is removed by a sweep.
 ISSUE_SECONDS = 10
 # Requests of nodes whose pillar must be compiled first, a tenth of a second each, keep no others waiting.
@@ -39,11 +43,13 @@ Decision = dict[str, Any]
 
 @dataclass
 class Waiting:
-    """A minion that lacks certificates, waited for until then (monotonic seconds)."""
+    """A minion that lacks certificates, waited for until then (monotonic seconds); `token` is the id of the
+    one that its kubelet has, where that is known."""
 
     node: str
     lacks: set[str]
     until: float
+    token: str | None = None
 
 
 class Listed(NamedTuple):
@@ -89,8 +95,7 @@ class Worker:
         tokens: the bootstrap tokens' Secrets.
         settings: the policy, and how long a minion that knocked is waited for.
         record: takes the decisions of each look.
-        mail: takes knocks from whoever hears them.
-        heard: takes the minion and the time of each knock that was heard.
+        mail: brings the knocks.
     """
 
     def __init__(
@@ -101,23 +106,26 @@ class Worker:
         tokens: Tokens,
         settings: Settings,
         record: Callable[[list[Decision]], None],
-        mail: queue.Queue,
-        heard: set[tuple[str, str | None]],
+        mail: Mailbox,
     ) -> None:
         self.cluster, self.requests, self.ground, self.tokens = cluster, requests, ground, tokens
-        self.settings, self.record, self.mail, self.heard = settings, record, mail, heard
+        self.settings, self.record, self.mail = settings, record, mail
         self.nodes = Nodes(requests.api)
         self._known: dict[str, Request] = {}
         self._judged: dict[str, tuple[str, Decision, float]] = {}
         self._waiting: dict[str, Waiting] = {}
         self._issuing: dict[str, tuple[str, float]] = {}
         self._unheard: dict[str, Knock] = {}
+        self._cold: set[str] = set()
         self._given: dict[tuple[str, str], float] = {}
         self._sweeps = False
         self._watch = threading.Event()
 
     def run(self, knocks: Iterable[Knock]) -> None:
         """Work until nobody is waited for.
+
+        Args:
+            knocks: those that there are already.
 
         Raises:
             ApiError: the API server is gone or a right is missing; what was not decided stays pending.
@@ -132,29 +140,30 @@ class Worker:
             target=_watch, args=(self.requests, version, self.mail, self._watch), daemon=True
         ).start()
         try:
-            pause = 1.0
-            while self._is_waited_for():
-                came = self.receive(0 if self._unheard else pause)
-                pause = 1.0 if came else min(2 * pause, LOOK_SECONDS)
-                self._take(came)
-                self._look()
+            self._work()
         finally:
             self._watch.set()
 
-    def receive(self, seconds: float) -> list[Any]:
-        """Return what is in the mail; where it is empty, what comes first within some seconds."""
-        came = []
-        try:
-            came.append(self.mail.get(block=seconds > 0, timeout=seconds))
-            while True:
-                came.append(self.mail.get_nowait())
-        except queue.Empty:
-            return came
+    def _work(self) -> None:
+        pause, until = 1.0, time.monotonic() + LINGER_SECONDS
+        while self._is_waited_for() or time.monotonic() < until:
+            is_idle = not self._unheard
+            came = self.mail.take((pause if self._waiting else LINGER_SECONDS) if is_idle else 0)
+            pause = min(2 * pause, LOOK_SECONDS) if is_idle and not came else 1.0
+            self._take(came)
+            self._look()
+            if self._is_waited_for() or any(isinstance(one, Knock) for one in came):
+                until = time.monotonic() + LINGER_SECONDS
 
     def unanswered(self) -> list[Knock]:
         """Return the knocks that a run which failed leaves to the next."""
-        waiting = {minion: Knock(minion, frozenset(one.lacks)) for minion, one in self._waiting.items()}
-        return list((waiting | self._unheard).values())
+        waiting = {
+            minion: Knock(minion, frozenset(one.lacks), one.token)
+            for minion, one in self._waiting.items()
+            if one.lacks
+        }
+        sweep = [Knock(None)] if self._sweeps else []
+        return [*sweep, *(waiting | self._unheard).values()]
 
     def _take(self, mail: Iterable[Any]) -> None:
         for one in mail:
@@ -180,7 +189,6 @@ class Worker:
                 self._sweeps = True
                 self._unheard = {minion: Knock(minion) for minion in self.ground.accepted()} | self._unheard
             else:
-                self.heard.add((knock.minion, knock.stamp))
                 self._unheard[knock.minion] = knock
 
     def _answer(self) -> None:
@@ -188,13 +196,20 @@ class Worker:
         if self._sweeps:
             self.tokens.sweep(self._ready)
             self._sweeps = False
-        known = self.ground.known_minions(self._unheard)
-        cold = [minion for minion in self._unheard if minion not in known][:COLD]
-        knocks = {minion: self._unheard.pop(minion) for minion in (*known, *cold)}
+        new = self._unheard.keys() - self._cold
+        self._cold |= new - self.ground.known_minions(new)
+        cold = [minion for minion in self._unheard if minion in self._cold][:COLD]
+        knocks = {minion: self._unheard[minion] for minion in (*(self._unheard.keys() - self._cold), *cold)}
         owners = self._owners(knocks)
+        issued = self._issued()
         lacking = {
-            minion: {lack for lack in self._lacks(knocks[minion]) if not self._is_under_way(minion, lack)}
-            for minion in owners
+            minion: {
+                lack
+                for lack in self._lacks(knocks[minion])
+                if not self._is_under_way(minion, lack)
+                and not knocks[minion].is_before(issued.get((owner.name, lack)))
+            }
+            for minion, owner in owners.items()
         }
         firsts = {minion: owners[minion].name for minion, lacks in lacking.items() if CLIENT in lacks}
         states = self.nodes.states(dict.fromkeys(firsts.values(), False))
@@ -205,14 +220,31 @@ class Worker:
                 if not states[name]["ready"]
             ]
         )
+        # Not before: an outage up to here leaves them to the next worker.
+        self._unheard = {minion: one for minion, one in self._unheard.items() if minion not in knocks}
+        self._cold -= knocks.keys()
         until = time.monotonic() + self.settings.wait_seconds
         self._waiting |= {
-            minion: Waiting(owners[minion].name, lacks, until) for minion, lacks in lacking.items() if lacks
+            minion: Waiting(owners[minion].name, lacks, until, knocks[minion].token)
+            for minion, lacks in lacking.items()
+            if lacks
         }
 
     def _is_under_way(self, minion: str, lack: str) -> bool:
         """Tell whether a certificate was approved a moment ago, so that a knock for it came late."""
         return time.monotonic() - self._given.get((minion, lack), float("-inf")) < ISSUE_SECONDS
+
+    def _issued(self) -> dict[tuple[str | None, str], datetime]:
+        """Return, by node and what it lacked, when a certificate was last approved that is there by now: a
+        knock from before that came late."""
+        found: dict[tuple[str | None, str], datetime] = {}
+        for request in self._known.values():
+            approved = _approved(request) if _certificate(request) else None
+            if approved:
+                lack = SERVING if request["spec"].get("signerName") == SERVING_SIGNER else CLIENT
+                key = (kubelet_csr_facts.outline(request).node, lack)
+                found[key] = max(approved, found.get(key, approved))
+        return found
 
     def _ready(self, names: Iterable[str]) -> set[str]:
         states = self.nodes.states(dict.fromkeys(names, True))
@@ -270,8 +302,8 @@ class Worker:
             self.record([one for one in news if one != before.get(one["name"])])
             now = time.monotonic()
             self._judged |= {one["name"]: (versions.get(one["name"]), one, now) for one in news}
-        for decision in news:
-            self._follow(decision)
+            for decision in news:
+                self._follow(decision)
 
     def _follow(self, decision: Decision) -> None:
         name, minion = decision["name"], decision["minion"]
@@ -304,14 +336,20 @@ class Worker:
         }
 
     def _is_waited_for(self) -> bool:
-        return bool(self._unheard or self._waiting or self._issuing or not self.mail.empty())
+        return bool(self._unheard or self._waiting or self._issuing or not self.mail.is_empty)
+
+
+def _approved(request: Request) -> datetime | None:
+    conditions = request["status"].get("conditions") or []
+    times = (moment(one.get("lastUpdateTime")) for one in conditions if one.get("type") == "Approved")
+    return next(times, None)
 
 
 def _certificate(request: Request | None) -> Any:
     return request and (request.get("status") or {}).get("certificate")
 
 
-def _watch(requests: Requests, version: str, mail: queue.Queue, stop: threading.Event) -> None:
+def _watch(requests: Requests, version: str, mail: Mailbox, stop: threading.Event) -> None:
     """Put each change into the mail until `stop` is set, and the fault that ended it."""
     try:
         while not stop.is_set():

@@ -1,4 +1,4 @@
-"""The states of the host: modules before the parameters they bring, packages to be left out, swap off in words."""
+"""The states of the host: modules before the parameters they bring, packages left out, swap off in words."""
 
 from __future__ import annotations
 

@@ -1,21 +1,26 @@
 """A control plane, a master with the formula's reactor, and two minions: real daemons, only the kubelets are
-simulated."""
+simulated. And the double alone, in the test's own process, for what is between it and the approver."""
 
 from __future__ import annotations
 
 import fcntl
 import shutil
 import socket
+from collections.abc import Callable
 from pathlib import Path
 
+import kube_api
 import pytest
 import yaml
+from lab import apiserver, pki
 from lab.controlplane import ControlPlane
 from saltfactories.utils import random_string
+from unit.lab.apiserver_cluster import Cluster
 
 from integration.kubelets import TOKENS, prepare
 
 CLUSTER = "demo"
+RBAC = "/apis/rbac.authorization.k8s.io/v1"
 
 
 @pytest.fixture(scope="session")
@@ -80,22 +85,28 @@ def minions(master):
 
 
 @pytest.fixture
-def rewrite(master, minions):
-    """Return a function that changes the node in a minion's pillar for one test; the minion fetches it."""
+def change_pillar(master, minions):
+    """Return a function that lets another change a minion's pillar for one test; the minion fetches it."""
     folder, before = Path(master.config["pillar_roots"]["base"][-1]), {}
 
-    def write(minion: str, **node: object) -> None:
+    def change(minion: str, how: Callable[[dict], object]) -> None:
         path = folder / f"{minion}.sls"
         before.setdefault(minion, path.read_text())
-        content = yaml.safe_load(before[minion])
-        content["kube_node"]["node"] |= node
+        content = yaml.safe_load(path.read_text())
+        how(content["kube_node"])
         path.write_text(yaml.safe_dump(content))
         minions[minion].salt_call_cli().run("pillar.items")
 
-    yield write
+    yield change
     for minion, text in before.items():
         (folder / f"{minion}.sls").write_text(text)
         minions[minion].salt_call_cli().run("pillar.items")
+
+
+@pytest.fixture
+def rewrite(change_pillar):
+    """Return a function that changes the node in a minion's pillar for one test."""
+    return lambda minion, **node: change_pillar(minion, lambda tree: tree["node"].update(node))
 
 
 @pytest.fixture
@@ -112,6 +123,32 @@ def quiet(control_plane: ControlPlane, master) -> None:
 def runner(master):
     """Return salt-run."""
     return master.salt_run_cli(timeout=120)
+
+
+@pytest.fixture(scope="session")
+def keys(tmp_path_factory):
+    """Return an authority, and the double's serving certificate by it."""
+    folder = tmp_path_factory.mktemp("pki")
+    ca = pki.authority(folder)
+    return ca, pki.server(ca, folder, "apiserver", ["127.0.0.1"])
+
+
+@pytest.fixture
+def cluster(request, keys, formula, tmp_path, monkeypatch):
+    """Return a double with the rights of kube_node/master/files; settings come by indirect parameters."""
+    ca, serving = keys
+    monkeypatch.setattr(kube_api, "FIRST_PAUSE", 0.01)
+    settings = {"client_ca_file": ca.certificate, "cluster_signing_cert_file": ca.certificate}
+    settings |= {"tls_cert_file": serving.certificate, "tls_private_key_file": serving.key}
+    settings |= {"cluster_signing_key_file": ca.key, **getattr(request, "param", {})}
+    with apiserver.start(**settings) as running:
+        found = Cluster(running.url, ca, tmp_path)
+        for path in sorted((formula / "kube_node/master/files").glob("*.yaml")):
+            for manifest in yaml.safe_load_all(path.read_text()):
+                namespace = manifest["metadata"].get("namespace")
+                place = f"namespaces/{namespace}/" if namespace else ""
+                found.make(f"{RBAC}/{place}{manifest['kind'].lower()}s", manifest)
+        yield found
 
 
 def _free_port() -> int:

@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from lab.controlplane import ControlPlane
+from lab.waiting import until
 
 TOKENS = {"worker-1": "aaaaaa.0123456789abcdef", "worker-2": "bbbbbb.0123456789abcdef"}
 PATH = "/apis/certificates.k8s.io/v1/certificatesigningrequests"
@@ -29,7 +30,7 @@ class Kubelet:
         self.key = ec.generate_private_key(ec.SECP256R1())
 
     def ask_client(self, name: str | None = None, organization: str = "system:nodes") -> str:
-        """Ask for a client certificate with the token; returns the request's name."""
+        """Ask for a client certificate until the token is valid; returns the request's name."""
         request = self._request(name or self.name, organization, [])
         return self._post(request, CLIENT, ["digital signature", "client auth"], token=self.token)
 
@@ -82,7 +83,12 @@ class Kubelet:
                 "usages": list(usages),
             },
         }
-        return self._send("POST", "", body, token=token).json()["metadata"]["name"]
+
+        def posted() -> str | None:
+            response = self._send("POST", "", body, token=token)
+            return None if response.status == 401 else response.json()["metadata"]["name"]
+
+        return until(posted, "a valid token", seconds=20)
 
     def _send(
         self, method, query, body=None, *, token=None, as_admin=False, url=None, timeout=10.0, **options
@@ -100,7 +106,7 @@ class Kubelet:
         response = pool.request(
             method, url or f"{self.plane.url}{PATH}{query}", content, headers=headers, **options
         )
-        assert response.status < 300, response.data
+        assert response.status < 300 or (response.status == 401 and token), response.data
         return response
 
 

@@ -16,41 +16,13 @@ from kube_node_identity import Identity
 from kubelet_csr_api import Requests
 from kubelet_csr_nodes import Nodes
 from kubelet_csr_policy import DEFAULT_POLICY
-from lab import apiserver, pki
+from lab import pki
 from unit.ground import Ground
 from unit.lab.apiserver_cluster import CLIENT, CSRS, Cluster, csr
 
+from integration.double import conditions, connect, fault, names
+
 NODE = Identity("m1", "demo", "n1", (), ("n1",), "aaaaaa")
-RBAC = "/apis/rbac.authorization.k8s.io/v1"
-
-
-@pytest.fixture(scope="module")
-def keys(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("pki")
-    ca = pki.authority(folder)
-    return ca, pki.server(ca, folder, "apiserver", ["127.0.0.1"])
-
-
-@pytest.fixture
-def cluster(request, keys, formula, tmp_path):
-    """Return a double with the rights of kube_node/master/files; settings come by indirect parameters."""
-    ca, serving = keys
-    settings = {"client_ca_file": ca.certificate, "cluster_signing_cert_file": ca.certificate}
-    settings |= {"tls_cert_file": serving.certificate, "tls_private_key_file": serving.key}
-    settings |= {"cluster_signing_key_file": ca.key, **getattr(request, "param", {})}
-    with apiserver.start(**settings) as running:
-        found = Cluster(running.url, ca, tmp_path)
-        for path in sorted((formula / "kube_node/master/files").glob("*.yaml")):
-            for manifest in yaml.safe_load_all(path.read_text()):
-                namespace = manifest["metadata"].get("namespace")
-                place = f"namespaces/{namespace}/" if namespace else ""
-                found.make(f"{RBAC}/{place}{manifest['kind'].lower()}s", manifest)
-        yield found
-
-
-@pytest.fixture(autouse=True)
-def _impatient(monkeypatch):
-    monkeypatch.setattr(kube_api, "FIRST_PAUSE", 0.01)
 
 
 @pytest.fixture
@@ -63,10 +35,6 @@ def ask(cluster):
         return cluster.make(CSRS, body, by)["metadata"]["name"]
 
     return make
-
-
-def connect(cluster: Cluster, user: str = "kube-node-approver") -> Requests:
-    return Requests(kube_api.Api(str(cluster.kubeconfig(user, "nobody"))))
 
 
 def approve(cluster: Cluster, requests: Requests | None = None, between=lambda: None) -> dict[str, dict]:
@@ -84,19 +52,6 @@ def approve(cluster: Cluster, requests: Requests | None = None, between=lambda: 
     todo = [one for one in requests.items()[0] if kubelet_csr_facts.is_pending(one)]
     kubelet_csr_pass.run("demo", requests, todo, gather, DEFAULT_POLICY, tell)
     return decisions
-
-
-def fault(cluster: Cluster, **what) -> None:
-    assert cluster.call("POST", "/lab/faults", what).status_code == 200
-
-
-def conditions(cluster: Cluster, name: str) -> list[str]:
-    status = cluster.read(f"{CSRS}/{name}").get("status") or {}
-    return [condition["type"] for condition in status.get("conditions", [])]
-
-
-def names(count: int) -> list[str]:
-    return [f"csr-{first}{second}bcd" for first in "bcdfghjklm" for second in "bcdfghjklm"][:count]
 
 
 def test_approver_needs_no_more_than_its_rights(cluster, ask):

@@ -1,5 +1,5 @@
-"""A syndic between a minion and a master of masters: who holds the minion's key and pillar lets its kubelet in,
-and nobody above."""
+"""A syndic between a minion and a master of masters: who holds the minion's key and pillar lets its kubelet
+in, and nobody above."""
 
 from __future__ import annotations
 
@@ -40,9 +40,7 @@ def below(top, control_plane, pillar, formula, tmp_path_factory):
     tree = pillar | {"certificates": {"bootstrap_token": TOKENS["worker-1"]}}
     (pillar_root / "top.sls").write_text(yaml.safe_dump({"base": {"worker-1": ["worker-1"]}}))
     (pillar_root / "worker-1.sls").write_text(yaml.safe_dump({"kube_node": tree}))
-    syndic = top.salt_syndic_daemon(
-        random_string("syndic-"), master_overrides=settings(formula, pillar_root)
-    )
+    syndic = top.salt_syndic_daemon(random_string("syndic-"), master_overrides=settings(formula, pillar_root))
     give_kubeconfig(syndic.master, control_plane)
     with syndic.master.started():
         assert syndic.master.salt_run_cli().run("saltutil.sync_all").returncode == 0

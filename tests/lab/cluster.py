@@ -1,10 +1,8 @@
-"""What an operator prepares for the formula: tokens, rights, the approver's kubeconfig, binaries, pillar."""
+"""What an operator prepares for the formula: rights, the approver's kubeconfig, binaries, pillar."""
 
 from __future__ import annotations
 
-import secrets
 import shutil
-import string
 
 import yaml
 
@@ -20,18 +18,11 @@ DNS_ADDRESS = "10.68.0.2"
 APPROVER = "kube-node-approver"
 
 
-def token() -> str:
-    """A new bootstrap token, `<id>.<secret>`, of the form that Kubernetes asks for."""
-    letters = string.ascii_lowercase + string.digits
-    token_id, secret = ("".join(secrets.choice(letters) for _ in range(length)) for length in (6, 16))
-    return f"{token_id}.{secret}"
-
-
-def prepare_api(control_plane: ControlPlane, master: Master) -> None:
+def prepare_api(control_plane: ControlPlane, master: Master, name: str = CLUSTER) -> None:
     """Applies the formula's manifests as an administrator, and gives the master the approver's kubeconfig."""
     for manifest in sorted((PROJECT / "kube_node/master/files").glob("*.yaml")):
         control_plane.apply(manifest.read_text())
-    kubeconfig = master.config / "kube_node" / f"{CLUSTER}.kubeconfig"
+    kubeconfig = master.config / "kube_node" / f"{name}.kubeconfig"
     kubeconfig.parent.mkdir(parents=True, exist_ok=True)
     shutil.copy(control_plane.kubeconfig(APPROVER), kubeconfig)
     kubeconfig.chmod(0o600)
@@ -48,7 +39,6 @@ def node_pillar(
     machine: Machine,
     number: int,
     version: str,
-    bootstrap_token: str,
     checksums: dict,
 ) -> dict:
     """The pillar of the lab's machine number 1, 2, …"""
@@ -65,7 +55,6 @@ def node_pillar(
         "node": {"addresses": [machine.address]},
         "paths": {"cni_bin": "/usr/lib/cni"},
         "network": {"plugin": "none", "pod_subnet": f"172.20.{number}.0/24"},
-        "certificates": {"bootstrap_token": bootstrap_token},
         "kubelet": {"config": kubelet_config(cgroups.is_v1())},
         # The size of the connection table is the kernel's: a network namespace can't set it.
         "kube_proxy": {"config": {"conntrack": {"maxPerCore": 0}}},

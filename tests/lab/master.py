@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import salt.utils.event
+import salt.utils.master
 import yaml
 from salt.utils.crypt import pem_finger
 from salt.utils.event import SaltEvent
@@ -92,7 +93,7 @@ class Master:
             self.states,
             self.pillar,
             self.log.parent,
-            self.directory / "var/cache/salt/master/proc",  # or no runner runs before the master starts
+            self.cache / "proc",  # or no runner runs before the master starts
         ):
             folder.mkdir(parents=True, exist_ok=True)
         (self.config / "master").write_text(yaml.safe_dump(settings(self)))
@@ -116,6 +117,18 @@ class Master:
             raise MasterError(f"{error}; see {self.log} and {output}") from error
         # Before the first knock: the reactor keeps the runners that it found then for a minute.
 
+    def await_reactor(self) -> None:
+        """Returns when its reactor listens: what comes before is lost to it."""
+        key = salt.utils.master.get_master_key("root", {"cachedir": str(self.cache)})
+        ask, answer = "salt/reactors/manage/is_leader", "salt/reactors/manage/leader/value"
+        with self._bus() as bus:
+
+            def listens() -> bool:
+                bus.fire_event({"key": key}, ask)
+                return bus.get_event(wait=0.5, tag=answer) is not None
+
+            waiting.until(listens, "the reactor listening", START_SECONDS, interval=0)
+
     def stop(self) -> None:
         """Ends it, and waits for its end and that of every process it left behind."""
         if self._process is None:
@@ -126,9 +139,8 @@ class Master:
         self._process = None
 
     def processes(self) -> list[int]:
-        """Its processes, those that it left behind among them: all of the session that `start` began."""
-        pid = self._process.pid if self._process else None
-        return [] if pid is None else [one for one in network.all_processes() if network.session(one) == pid]
+        """Its processes and those of salt-run: all that were started, or forked, with its configuration."""
+        return [one for one in network.all_processes() if self._config_flag in network.title(one)]
 
     def accept(self, *machines: Machine, seconds: float = KEY_SECONDS) -> dict[str, str]:
         """Accepts the keys of these machines, when what the master was sent is what lies on each machine.
@@ -164,7 +176,7 @@ class Master:
 
     def command(self, program: str, *arguments: str) -> list[str]:
         """The command line for one of Salt's programs, with this master's configuration."""
-        return self.network.command(SALT / program, f"--config-dir={self.config}", *arguments)
+        return self.network.command(SALT / program, self._config_flag, *arguments)
 
     def events(self, prefix: str = "", seconds: float = math.inf) -> Iterator[tuple[str, dict]]:
         """Yields each event of the master's bus as (tag, data) as it comes.
@@ -180,6 +192,15 @@ class Master:
         """The master's event bus, from which nothing is missed from now on."""
         options = {"transport": "zeromq", "sock_dir": str(self.sockets)}
         return salt.utils.event.get_event("master", sock_dir=str(self.sockets), opts=options)
+
+    @property
+    def cache(self) -> Path:
+        """Its cache folder."""
+        return self.directory / "var/cache/salt/master"
+
+    @property
+    def _config_flag(self) -> str:
+        return f"--config-dir={self.config}"
 
     @property
     def sockets(self) -> Path:

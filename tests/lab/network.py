@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -31,6 +32,8 @@ class Network:
     """One lab's network namespace."""
 
     name: str
+
+    address = GATEWAY
 
     @property
     def path(self) -> Path:
@@ -73,6 +76,24 @@ class Network:
         return [pid for pid in all_processes() if namespace(pid) == (own.st_dev, own.st_ino)]
 
 
+@dataclass(frozen=True)
+class Loopback:
+    """This machine's own loopback address, for daemons that need no machines beside them."""
+
+    address = "127.0.0.1"
+
+    def command(self, *argv: str | Path) -> list[str]:
+        """The command line that runs `argv`."""
+        return [str(part) for part in argv]
+
+
+def free_port() -> int:
+    """A port of the loopback address that nobody listens on."""
+    with socket.socket() as listener:
+        listener.bind((Loopback.address, 0))
+        return listener.getsockname()[1]
+
+
 def ip(*arguments: str) -> None:
     """Runs ip(8)."""
     subprocess.run(["ip", *arguments], check=True)
@@ -90,6 +111,14 @@ def namespace(pid: int) -> tuple[int, int] | None:
     except OSError:
         return None
     return found.st_dev, found.st_ino
+
+
+def title(pid: int) -> str:
+    """A process's command line, as it was given or as the process rewrote it; empty when it has ended."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_text(errors="replace").replace("\0", " ")
+    except OSError:
+        return ""
 
 
 def end(find: Callable[[], list[int]], seconds: float = 20) -> None:

@@ -1,4 +1,4 @@
-"""The state kube_node.master on a machine with a running master of its own: set up once, and then left alone."""
+"""The state kube_node.master on a machine with a running master of its own: set up once, then left alone."""
 
 from __future__ import annotations
 

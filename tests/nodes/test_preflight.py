@@ -124,8 +124,9 @@ def test_an_address_of_another_machine_is_told(lab, machine):
 def test_another_name_for_a_joined_node_is_told(lab, machine):
     [found] = findings(lab, machine, node={"name": "worker-7"})
     assert found == (
-        "node_name: the node is to be worker-7, and its client certificate is that of worker-2, set node.name "
-        "to worker-2, or delete that Node and here /var/lib/kubelet/pki and /etc/kubernetes/kubelet.kubeconfig"
+        "node_name: the node is to be worker-7, and its client certificate is that of worker-2, set "
+        "node.name to worker-2, or delete that Node and here /var/lib/kubelet/pki and "
+        "/etc/kubernetes/kubelet.kubeconfig"
     )
 
 

@@ -1,4 +1,4 @@
-"""Certificates that live for minutes are renewed, approved each time, and their node stays Ready throughout."""
+"""Certificates that live for minutes are renewed, approved each time, and their node stays Ready."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from lab.machine import Machine
 
 from nodes.conftest import highstate
 
-# Certificates are valid from five minutes before they are signed: the kubelet renews them a minute after it got
-# them, for it does so when 70 to 90 % of their time are over.
+# Certificates are valid from five minutes before they are signed: the kubelet renews them a minute after it
+# got them, for it does so when 70 to 90 % of their time are over.
 SIGNING = "2m"
 RENEWED_SECONDS = 180
 ATTESTED_SECONDS = 30

@@ -12,10 +12,14 @@ from kube_node_tokens import Token
 
 @dataclass
 class Ground:
-    """The minions and who they are; what each attests; and who was asked to attest again."""
+    """The minions and who they are; what each attests; which tokens of windows before they may hold; whose
+    pillars were not compiled yet, and were, together; and who was asked to attest again."""
 
     minions: dict[str, Identity | None] = field(default_factory=dict)
     attested: dict[str, dict] = field(default_factory=dict)
+    older: dict[str, list[Token]] = field(default_factory=dict)
+    cold: set[str] = field(default_factory=set)
+    compiled: list[set[str]] = field(default_factory=list)
     asked: list[str] = field(default_factory=list)
 
     @classmethod
@@ -26,6 +30,9 @@ class Ground:
         return set(self.minions)
 
     def identities(self, minions: Iterable[str]) -> dict[str, Identity | None]:
+        if fresh := self.cold & set(minions):
+            self.cold -= fresh
+            self.compiled.append(fresh)
         return {minion: self.minions[minion] for minion in minions if minion in self.minions}
 
     def owners(self, names: Iterable[str]) -> dict[str, Identity]:
@@ -38,10 +45,10 @@ class Ground:
         return set(names)
 
     def known_minions(self, minions: Iterable[str]) -> set[str]:
-        return set(minions)
+        return set(minions) - self.cold
 
     def tokens(self, owner: Identity) -> list[Token]:
-        return [derived(owner)] if owner.derives_token else []
+        return [derived(owner), *self.older.get(owner.minion_id, ())] if owner.derives_token else []
 
     def attestation(self, minion: str) -> dict | None:
         return self.attested.get(minion)

@@ -5,9 +5,29 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from kube_node_identity import Identity, identity, node_name
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from kube_node_identity import (
+    Identity,
+    hint,
+    identity,
+    node_name,
+    wants_token,
+    with_derived_token,
+    without_token,
+)
 
 from unit.nodes import pillar, without
+
+ANYTHING = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(["kube_node", "cluster", "node", "name", "certificates", "mode"]), inner
+        )
+    ),
+)
 
 
 def test_the_pillar_says_who_a_minion_is():
@@ -79,3 +99,96 @@ def test_a_named_node_may_have_any_minion_id():
 
 def test_the_node_and_the_master_agree_on_the_name():
     assert node_name({"node": {"name": None}}, "Worker-1") == node_name({}, "Worker-1") == "worker-1"
+
+
+def test_a_token_files_user_is_known():
+    change = {"certificates": {"bootstrap_user": "kubelet-bootstrap"}}
+    assert identity(pillar(change), "worker-1").bootstrap_user == "kubelet-bootstrap"
+
+
+def test_a_user_of_the_clusters_own_makes_nobody():
+    """No pillar makes a scheduler a token file's user."""
+    change = {"certificates": {"bootstrap_user": "system:kube-scheduler"}}
+    assert identity(pillar(change), "worker-1") is None
+
+
+def test_a_token_of_the_operators_is_said_to_be_no_derived_one():
+    found = identity(pillar(), "worker-1")
+    assert with_derived_token(found, {"abcdef"}) == found
+
+
+def test_a_token_that_is_among_the_derived_ones_is_said_to_be_so():
+    found = with_derived_token(identity(pillar(), "worker-1"), {"abcdef", "k3s9x2"})
+    assert (found.derives_token, found.bootstrap_token_id) == (True, None)
+
+
+def test_a_minion_without_a_token_derives_none():
+    found = identity(without("certificates"), "worker-1")
+    assert with_derived_token(found, {"abcdef"}) == found
+
+
+def test_who_a_minion_is_without_its_token_is_the_same_whichever_token_it_has():
+    given, none = identity(pillar(), "worker-1"), identity(without("certificates"), "worker-1")
+    derived = with_derived_token(given, {"k3s9x2"})
+    assert without_token(given) == without_token(derived) == without_token(none)
+
+
+def test_nobody_without_a_token_is_nobody():
+    assert without_token(None) is None
+
+
+@pytest.mark.parametrize("certificates", [None, {}, {"mode": "bootstrap"}, {"wait_seconds": 60}])
+def test_a_pillar_that_says_nothing_of_a_token_leaves_it_to_the_master(certificates: Any):
+    tree = without("certificates")
+    assert wants_token(tree if certificates is None else tree | {"certificates": certificates})
+
+
+@pytest.mark.parametrize(
+    "certificates",
+    [
+        {"bootstrap_token": "k3s9x2.q7w5e1r8t4y6u0p3"},
+        {"bootstrap_token": None},
+        {"bootstrap_token": ""},
+        {"bootstrap_user": "kubelet-bootstrap"},
+        {"mode": "static"},
+        {"mode": None},
+        {"mode": ["bootstrap"]},
+        None,
+        [],
+        "bootstrap",
+    ],
+)
+def test_a_pillar_that_says_anything_of_a_token_or_of_another_mode_gets_none(certificates: Any):
+    assert not wants_token({"certificates": certificates})
+
+
+@pytest.mark.parametrize("tree", [None, [], "x", 7])
+def test_what_is_no_pillar_gets_no_token(tree: Any):
+    assert not wants_token(tree)
+
+
+def test_a_whole_pillar_hints_at_cluster_and_node():
+    whole = {"kube_node": pillar({"node": {"name": "node-7"}})}
+    assert hint(whole, "Worker-1") == ("production", "node-7")
+
+
+@pytest.mark.parametrize("node", [{}, {"name": None}, {"name": 7}, [], None, "x"])
+def test_a_pillar_without_a_node_name_hints_at_the_minions_id(node: Any):
+    whole = {"kube_node": {"cluster": {"name": "production"}, "node": node}}
+    assert hint(whole, "Worker-1") == ("production", "worker-1")
+
+
+@pytest.mark.parametrize(
+    "whole",
+    [{}, {"kube_node": None}, {"kube_node": {}}, {"kube_node": {"cluster": {"name": 7}}}, {"other": {}}],
+)
+def test_a_pillar_without_a_cluster_hints_at_nothing(whole: Any):
+    assert hint(whole, "worker-1") is None
+
+
+@settings(deadline=None)
+@given(whole=ANYTHING)
+def test_whatever_a_cached_pillar_holds_is_at_most_a_hint(whole: Any):
+    found = hint(whole, "worker-1")
+    assert found is None or all(isinstance(part, str) for part in found)
+    assert wants_token(whole) in (True, False)

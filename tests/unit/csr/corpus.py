@@ -50,11 +50,12 @@ def by_name(name: str) -> Sample:
 
 
 def refusal(name: str) -> str:
-    """The judge's sentence on a hostile request, with the digests in it told by what they are of."""
+    """The judge's sentence on a hostile request, with the digests and groups in it told by whose they are."""
     sample = by_name(name)
     message = decide(sample.csr, sample.facts, sample.policy).message
     digests = {"key": outline(sample.csr).spki_sha256, "certificate": CERTIFICATE, "other": OTHER_DIGEST}
-    for what, digest in digests.items():
+    groups = {"own group": hostile_requestor.OWN_GROUP, "other group": hostile_requestor.OTHER_GROUP}
+    for what, digest in (digests | groups).items():
         message = message.replace(digest, f"{{{what}}}") if digest else message
     return message
 

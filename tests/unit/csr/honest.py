@@ -9,7 +9,16 @@ from itertools import permutations
 from typing import Any
 
 from unit.csr import der, keys
-from unit.csr.hostile_requestor import CLIENT_AUTH, ENCIPHER, SERVER_AUTH, SIGN
+from unit.csr.hostile_requestor import (
+    CLIENT_AUTH,
+    ENCIPHER,
+    EVERYBODY,
+    FILE_USER,
+    OWN_GROUP,
+    SERVER_AUTH,
+    SIGN,
+    TOKENS,
+)
 from unit.csr.samples import (
     ALL,
     APPROVE,
@@ -154,6 +163,27 @@ def circumstances() -> Iterator[Sample]:
         )
 
 
+def tokens() -> Iterator[Sample]:
+    own = {"spec.groups": [TOKENS, OWN_GROUP, EVERYBODY]}
+    yield honest("a derived token", TOKEN, csr=own, facts={"bootstrap_group": OWN_GROUP})
+    yield honest("a token of the operator's", TOKEN, facts={"bootstrap_group": None})
+    yield honest("an attested key and any token", ATTESTED, facts={"bootstrap_group": OWN_GROUP})
+    for groups in ([EVERYBODY], [TOKENS, EVERYBODY], ["system:kubelet-bootstrap", EVERYBODY]):
+        by = {"spec.username": FILE_USER, "spec.groups": groups}
+        facts = {"bootstrap_user": FILE_USER}
+        yield honest(f"a token file's user in {groups}", ATTESTED, csr=by, facts=facts)
+    yield honest(
+        "a token of its own, though there is a token file", TOKEN, facts={"bootstrap_user": FILE_USER}
+    )
+
+
+def attestations() -> Iterator[Sample]:
+    for flow in ALL:
+        for current in (False, True, None):
+            facts = {"attestation_is_current": current}
+            yield honest(f"nothing differs, being current is {current}", flow, facts=facts)
+
+
 def names() -> Iterator[Sample]:
     dns, v4, v6 = (
         der.dns("worker-1"),
@@ -187,4 +217,6 @@ def samples() -> Iterator[Sample]:
     yield from object_names()
     yield from times()
     yield from circumstances()
+    yield from tokens()
+    yield from attestations()
     yield from names()

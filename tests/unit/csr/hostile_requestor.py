@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import kube_node_tokens
+
 from unit.csr.samples import (
     ATTESTED,
     CERTIFICATE,
     CREDENTIAL,
+    DENY,
     IGNORE,
     MISSING,
     OTHER_DIGEST,
@@ -24,6 +27,16 @@ SIGN, ENCIPHER, CLIENT_AUTH, SERVER_AUTH = (
     "client auth",
     "server auth",
 )
+TOKENS, EVERYBODY, NODES, MASTERS = (
+    "system:bootstrappers",
+    "system:authenticated",
+    "system:nodes",
+    "system:masters",
+)
+# What the Secrets of two minions' derived tokens give their holders, and the user of a token file.
+OWN_GROUP = kube_node_tokens.group("production", "worker-1.example.com", "worker-1")
+OTHER_GROUP = kube_node_tokens.group("production", "worker-2.example.com", "worker-2")
+FILE_USER = "kubelet-bootstrap"
 
 
 def usages() -> Iterator[Sample]:
@@ -115,27 +128,21 @@ def node_users() -> Iterator[Sample]:
 
 
 def groups() -> Iterator[Sample]:
-    everybody, tokens, nodes, masters = (
-        "system:authenticated",
-        "system:bootstrappers",
-        "system:nodes",
-        "system:masters",
-    )
     odd = {
         TOKEN: (
-            [tokens, everybody, masters],
-            [tokens, everybody, nodes],
-            [tokens],
-            [everybody],
-            [nodes, everybody],
+            [TOKENS, EVERYBODY, MASTERS],
+            [TOKENS, EVERYBODY, NODES],
+            [TOKENS],
+            [EVERYBODY],
+            [NODES, EVERYBODY],
         ),
-        RENEWAL: ([nodes, everybody, masters], [nodes], [everybody], [tokens, everybody]),
-        SERVING: ([nodes, everybody, masters], [nodes], [everybody], ["System:nodes", everybody]),
+        RENEWAL: ([NODES, EVERYBODY, MASTERS], [NODES], [EVERYBODY], [TOKENS, EVERYBODY]),
+        SERVING: ([NODES, EVERYBODY, MASTERS], [NODES], [EVERYBODY], ["System:nodes", EVERYBODY]),
     }
     odd[ATTESTED] = odd[TOKEN]
     for flow, lists in odd.items():
         rule = "bootstrap_groups" if flow in (ATTESTED, TOKEN) else "node_groups"
-        for value in (*lists, [], None, MISSING, [f"{nodes},{everybody}", f"{tokens},{everybody}"]):
+        for value in (*lists, [], None, MISSING, [f"{NODES},{EVERYBODY}", f"{TOKENS},{EVERYBODY}"]):
             shown = "missing" if value is MISSING else repr(value)
             yield sample(f"groups {shown}", rule, flow, csr={"spec.groups": value})
 
@@ -200,6 +207,84 @@ def tokens() -> Iterator[Sample]:
         yield ignored(f"a token while the Node is {shown}", "node_not_ready", facts={"node_object": value})
 
 
+def derived_tokens() -> Iterator[Sample]:
+    """Another token that has the id of the minion's own: six letters can be the same twice."""
+
+    def ignored(name: str, groups: list[str], group: object = OWN_GROUP) -> Sample:
+        facts = {"bootstrap_group": group}
+        return sample(name, "token_group", TOKEN, csr={"spec.groups": groups}, facts=facts, verdict=IGNORE)
+
+    yield ignored("a derived token's id without its group", [TOKENS, EVERYBODY])
+    yield ignored("another minion's token of the same id", [TOKENS, OTHER_GROUP, EVERYBODY])
+    yield ignored("a group of which the own one is a part", [TOKENS, f"{OWN_GROUP}0", EVERYBODY])
+    yield ignored("a part of the own group", [TOKENS, OWN_GROUP[:-1], EVERYBODY])
+    yield ignored("the own group in upper case", [TOKENS, OWN_GROUP.upper(), EVERYBODY])
+    for value in ("", 7, True, False, [OWN_GROUP], {}):
+        yield ignored(f"the own group is {value!r}", [TOKENS, OWN_GROUP, EVERYBODY], value)
+
+
+def file_users() -> Iterator[Sample]:
+    """Those who hold the token of a token file, which many share."""
+
+    def by(user: object, *groups: str) -> dict[str, object]:
+        return {"spec.username": user, "spec.groups": [*groups, EVERYBODY]}
+
+    known = {"bootstrap_user": FILE_USER}
+    yield sample(
+        "a token file's user without an attested key",
+        "bootstrap_token",
+        csr=by(FILE_USER),
+        facts=known,
+        verdict=IGNORE,
+    )
+    yield sample(
+        "another key is attested to a token file's user",
+        "attested_key",
+        csr=by(FILE_USER),
+        facts={**known, "attested_spki_sha256": OTHER_DIGEST},
+    )
+    for user in ("kubelet-bootstrap-2", "Kubelet-bootstrap", "kubelet-bootstrap ", "", None):
+        yield sample(
+            f"user {user!r}, not a token file's", "bootstrap_user", ATTESTED, csr=by(user), facts=known
+        )
+    for user in ("system:kube-scheduler", "system:bootstrap", "system:", "system:anonymous"):
+        facts = {"bootstrap_user": user}
+        yield sample(
+            f"user {user!r} as a token file's", "bootstrap_user", ATTESTED, csr=by(user), facts=facts
+        )
+    for value in ("", None, 7, True, [FILE_USER]):
+        facts = {"bootstrap_user": value}
+        user = FILE_USER if value else value
+        yield sample(
+            f"a token file's user is {value!r}", "bootstrap_user", ATTESTED, csr=by(user), facts=facts
+        )
+    for groups in ((MASTERS,), (NODES,), (TOKENS, MASTERS)):
+        csr = by(FILE_USER, *groups)
+        yield sample(f"a token file's user in {groups}", "bootstrap_groups", ATTESTED, csr=csr, facts=known)
+    csr = {"spec.username": FILE_USER, "spec.groups": [TOKENS]}
+    yield sample(
+        "a token file's user whom nobody vouches for", "bootstrap_groups", ATTESTED, csr=csr, facts=known
+    )
+
+
+def stale_attestations() -> Iterator[Sample]:
+    """What was attested before the request was made: only that it is the same says something."""
+    for current in (False, True, 0, None, "no", MISSING):
+        verdict = IGNORE if current is False else DENY
+        said = {} if current is MISSING else {"attestation_is_current": current}
+        when = "of unknown age" if current is MISSING else f"whose being current is {current!r}"
+        for flow in (ATTESTED, TOKEN):
+            facts = {"attested_spki_sha256": OTHER_DIGEST, **said}
+            yield sample(f"another key, {when}", "attested_key", flow, facts=facts, verdict=verdict)
+        for flow in (RENEWAL, SERVING):
+            facts = {"attested_client_cert_sha256": OTHER_DIGEST, **said}
+            yield sample(f"another certificate, {when}", "credential", flow, facts=facts, verdict=verdict)
+    for flow in (RENEWAL, SERVING):
+        extra = {"spec.extra": {CREDENTIAL: ["JTI=1"]}}
+        facts = {"attestation_is_current": False}
+        yield sample("a token's id while the attestation is old", "credential", flow, csr=extra, facts=facts)
+
+
 def node_objects() -> Iterator[Sample]:
     for flow in (RENEWAL, SERVING):
         for value in ({"exists": False, "ready": False}, {"exists": 1}, {"ready": True}, None, "x", MISSING):
@@ -245,5 +330,8 @@ def samples() -> Iterator[Sample]:
     yield from groups()
     yield from attestations()
     yield from tokens()
+    yield from derived_tokens()
+    yield from file_users()
+    yield from stale_attestations()
     yield from node_objects()
     yield from credentials()

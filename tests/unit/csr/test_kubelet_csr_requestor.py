@@ -47,6 +47,39 @@ REFUSALS = {
         "'worker-1.example.com', but found the user 'system:bootstrap:zzzzzz'; run the minion's "
         "highstate, so that its kubelet joins with its own token."
     ),
+    "token: another minion's token of the same id": (
+        "Expected the group '{own group}', but found 'system:bootstrappers', '{other group}', "
+        "'system:authenticated'; remove the Secret of that token: the approver makes it as it should be."
+    ),
+    "token: a derived token's id without its group": (
+        "Expected the group '{own group}', but found 'system:bootstrappers', 'system:authenticated'; "
+        "remove the Secret of that token: the approver makes it as it should be."
+    ),
+    "token: a token file's user without an attested key": (
+        "Expected an attested key or the bootstrap token 'abcdef' of minion 'worker-1.example.com', "
+        "but found the user 'kubelet-bootstrap'; run the minion's highstate, so that its kubelet joins "
+        "with its own token."
+    ),
+    "attested: user 'kubelet-bootstrap-2', not a token file's": (
+        "Expected the user system:bootstrap:<token id>, but found 'kubelet-bootstrap-2'; let the "
+        "kubelet join with its minion's bootstrap token."
+    ),
+    "attested: user 'system:kube-scheduler' as a token file's": (
+        "Expected the user system:bootstrap:<token id>, but found 'system:kube-scheduler'; let the "
+        "kubelet join with its minion's bootstrap token."
+    ),
+    "attested: a token file's user in ('system:masters',)": (
+        "Expected a requestor in system:authenticated, and not in system:masters or system:nodes, but "
+        "found 'system:masters', 'system:authenticated'; a kubelet does not do that, look who made this "
+        "request."
+    ),
+    "attested: another key, whose being current is False": (
+        "Expected the attested key {other}, but found the key {key}; let the minion attest again, "
+        "and replace its bootstrap token if it has no such key."
+    ),
+    "serving: another certificate, whose being current is False": (
+        "Expected the client certificate {other}, but found {certificate}; let the minion attest again."
+    ),
     "token: a token while the Node is {'exists': True, 'ready': True}": (
         "Expected an attested key, or a Node that is absent or not Ready, but found a Ready Node; "
         "delete the Node if its machine was made anew."

@@ -1,0 +1,63 @@
+"""Many nodes at once, and knocks that get lost: simulated minions and kubelets before a real master."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+
+import pytest
+from lab.controlplane import ControlPlane
+from lab.fleet import Faults, Fleet, Pace
+from lab.master import Master
+from lab.network import Loopback, free_port
+
+# Not what real kubelets do (2 s): a test is about who gets in, not about when.
+QUICK = Pace(request=0.2, pause=0.5, longest_pause=2.0, again=1.0)
+
+
+@pytest.fixture
+def fleet(tmp_path_factory) -> Iterator[Callable[..., Fleet]]:
+    """Return a function that gives a fleet of so many before a master with further settings."""
+    folder = tmp_path_factory.mktemp("fleet")  # a socket's path is short, a test's name is not
+    with ExitStack() as running:
+
+        def begin(nodes: int, **settings: object) -> Fleet:
+            plane = running.enter_context(ControlPlane(folder / "plane", port=free_port()))
+            more = {"publish_port": free_port(), "ret_port": free_port(), **settings}
+            master = running.enter_context(Master(folder / "master", Loopback(), more))
+            found = Fleet(master, plane, nodes)
+            found.enrol()
+            return found
+
+        yield begin
+
+
+def test_fleet_that_knocks_at_once_is_let_in(fleet):
+    thirty = fleet(30)
+    report = thirty.knock(QUICK, seconds=25)
+    assert report.lost == []
+    thirty.rest(5)
+    assert thirty.secrets() == []
+
+
+def test_sweep_lets_in_a_fleet_whose_knocks_are_all_lost(fleet):
+    thirty = fleet(30)
+    thirty.attest()
+    with thirty.started(QUICK, Faults(silent=True), seconds=25) as process:
+        thirty.master.salt_run("kube_node.sweep")
+        report = thirty.report(process)
+    assert report.knocks == 0
+    assert report.lost == []
+
+
+def test_knocks_that_the_reactors_queue_drops_keep_nobody_out(fleet):
+    many = fleet(100, reactor_worker_threads=1, reactor_worker_hwm=5)
+    many.warm()
+    assert many.knock(QUICK, seconds=60).lost == []
+
+
+def test_kubelets_that_crash_eleven_times_are_let_in(fleet):
+    five = fleet(5)
+    report = five.knock(QUICK, Faults(crashes=11, crash_pause=0.5), seconds=25)
+    assert report.lost == []
+    assert {len(course.requests) for course in report.courses} == {12}

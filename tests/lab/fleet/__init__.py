@@ -1,0 +1,172 @@
+"""A fleet of simulated minions and kubelets before a real master and a real or doubled API server.
+
+Simulated: the minions (accepted keys, pillar, mine and the events that they would send, but no daemon), and
+the kubelets (their requests, back-off and crashes, but no machine). Everything between the master's event bus
+and the approval is the real thing: reactor, runner, module, policy, API.
+
+`Fleet` prepares master and cluster; `Fleet.knock` runs `python -m lab.fleet`, a process of its own that plays
+all minions and kubelets at once.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cached_property
+from pathlib import Path
+
+import kube_node_tokens
+import yaml
+
+from lab import cluster, waiting
+from lab.controlplane import ControlPlane
+from lab.master import PROJECT, Master
+
+from . import minions
+from .orders import Faults, Orders, Pace
+from .report import Report
+
+__all__ = ["Faults", "Fleet", "Pace", "Report"]
+
+PYTHON_PATH = os.pathsep.join([str(PROJECT / "tests"), str(PROJECT / "_utils")])
+CLUSTER = "fleet"
+
+
+class Fleet:
+    """Minions `node-00000`, `node-00001`, … of one master, each a node of one cluster.
+
+    Args:
+        master: A running one.
+        plane: A running control plane.
+        nodes: How many there are.
+    """
+
+    def __init__(self, master: Master, plane: ControlPlane, nodes: int) -> None:
+        self.master, self.plane = master, plane
+        self.minions = [f"node-{number:05}" for number in range(nodes)]
+
+    def enrol(self) -> None:
+        """Does an operator's part: rights, kubeconfig, accepted keys, and one pillar for all."""
+        cluster.prepare_api(self.plane, self.master, CLUSTER)
+        minions.accept(self.master, self.minions)
+        top = {"base": {"*": ["fleet"]}}
+        (self.master.pillar / "fleet.sls").write_text(yaml.safe_dump({"kube_node": self._pillar()}))
+        (self.master.pillar / "top.sls").write_text(yaml.safe_dump(top))
+
+    def attest(self, client_cert_sha256: str | None = None, spki_sha256: str | None = None) -> None:
+        """Puts into each minion's mine what its beacon would: its certificate, or that it has none."""
+        found = {"client_cert_sha256": client_cert_sha256, "spki_sha256": spki_sha256}
+        minions.attest(self.master, dict.fromkeys(self.minions, found))
+
+    def warm(self, seconds: float = 600) -> float:
+        """Lets the master find out who these minions are, as when they start; returns the seconds it took."""
+        began = time.monotonic()
+        self.master.salt_run("kube_node.sweep")
+        self.rest(seconds)
+        return time.monotonic() - began
+
+    def rest(self, seconds: float) -> None:
+        """Returns when no worker of the master is at work for the cluster any more.
+
+        Raises:
+            TimedOut: There still is one after so many seconds.
+        """
+        lock = self.master.cache / f"kube_node/{CLUSTER}.lock"
+        waiting.until(lambda: _is_free(lock), "the end of the master's work", seconds)
+
+    def knock(self, pace: Pace | None = None, faults: Faults | None = None, seconds: float = 120) -> Report:
+        """Starts every kubelet, and returns when each has its certificate, or after so many seconds."""
+        with self.started(pace, faults, seconds) as process:
+            return self.report(process)
+
+    @contextmanager
+    def started(
+        self, pace: Pace | None = None, faults: Faults | None = None, seconds: float = 120
+    ) -> Iterator[subprocess.Popen[str]]:
+        """Starts every kubelet; the process that plays them ends with the context at the latest."""
+        orders = Orders(
+            url=self.plane.url,
+            ca=str(self.plane.ca_file),
+            admin=[str(self.plane.directory / f"admin.{end}") for end in ("crt", "key")],
+            sockets=str(self.master.sockets),
+            tokens=self.tokens(),
+            seconds=seconds,
+            pace=pace or Pace(),
+            faults=faults or Faults(),
+        )
+        self.master.await_reactor()
+        self.plane.admin_kubeconfig  # noqa: B018 - makes the administrator's certificate
+        process = subprocess.Popen(
+            [sys.executable, "-m", "lab.fleet"],
+            env={**os.environ, "PYTHONPATH": PYTHON_PATH},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        assert process.stdin is not None
+        process.stdin.write(orders.write())
+        process.stdin.close()
+        process.stdin = None  # `communicate` would flush it
+        try:
+            yield process
+        finally:
+            process.kill()
+            process.wait()
+
+    def report(self, process: subprocess.Popen[str]) -> Report:
+        """Returns what the process reports that `started` began, when it has ended."""
+        told, _ = process.communicate()
+        if process.returncode:
+            raise RuntimeError(f"the fleet's process ended with {process.returncode}; it wrote why to stderr")
+        return Report.read(told)
+
+    def tokens(self) -> dict[str, str]:
+        """The bootstrap token that each minion's pillar gives it now, by minion id.
+
+        Derived here as the master's external pillar does, where compiling each pillar would take a minute.
+        """
+        now = time.time()
+        return {
+            minion: str(kube_node_tokens.current(self._keys, CLUSTER, minion, minion, now))
+            for minion in self.minions
+        }
+
+    @cached_property
+    def _keys(self) -> list[kube_node_tokens.Key]:
+        return kube_node_tokens.read(self.master.config / "kube_node/token.keys")
+
+    def secrets(self) -> list[str]:
+        """The names of the bootstrap tokens' Secrets that are in the cluster."""
+        found = self.plane.kubectl("get", "secrets", "--namespace=kube-system", "--output=name")
+        return [name for name in found.split() if name.startswith("secret/bootstrap-token-")]
+
+    def _pillar(self) -> dict[str, object]:
+        """What all have in common; each is the node of its minion id."""
+        return {
+            "version": self.plane.version,
+            "cluster": {
+                "name": CLUSTER,
+                "api_server": self.plane.url,
+                "ca": self.plane.ca_file.read_text(),
+            },
+            "binaries": {
+                "source": "salt://kubernetes",
+                "sha256": {"kubelet": "a" * 64, "kube-proxy": "b" * 64},
+            },
+        }
+
+
+def _is_free(lock: Path) -> bool:
+    if not lock.exists():
+        return True
+    with lock.open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+    return True

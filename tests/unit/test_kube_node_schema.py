@@ -157,8 +157,8 @@ def test_the_example_shows_every_key(whole_example: str):
 
 def test_the_example_shows_the_defaults(example: str, whole_example: str):
     shown = yaml.safe_load(whole_example)["kube_node"]
-    # The token is the master's to give; a node without a network plugin alone has a subnet of its own, and one
-    # with docker cri-dockerd.
+    # The token is the master's to give, only a node without a network plugin has its own subnet, and only one
+    # with docker has cri-dockerd.
     del shown["certificates"]["bootstrap_token"], shown["certificates"]["bootstrap_user"]
     del shown["network"]["pod_subnet"]
     del shown["binaries"]["sha256"]["cri-dockerd"]

@@ -9,9 +9,7 @@ from what the Kubernetes API authenticated and what the master itself holds; nev
 
 from __future__ import annotations
 
-import itertools
 import logging
-import os
 import time
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,19 +17,13 @@ from pathlib import Path
 import kube_api
 import kube_node_approver
 import kube_node_audit
-import kube_node_grant
 import kube_node_knocks
 import kube_node_register
-import kube_node_rights
 import kubelet_csr_facts
 import kubelet_csr_pass
 import kubelet_csr_policy
 import salt.client
-import salt.fileclient
-import salt.utils.atomicfile
 import salt.utils.event
-import salt.utils.files
-import yaml
 from kube_node_knocks import Knock
 from kubelet_csr_api import Requests
 from kubelet_csr_nodes import Nodes
@@ -43,7 +35,6 @@ log = logging.getLogger(__name__)
 
 __virtualname__ = "kubelet_csr"
 
-MANIFESTS = ("kube_node/master/files/approver.yaml", "kube_node/master/files/nodes.yaml")
 ASK_SECONDS = 10
 FIRST_PAUSE, LONGEST_PAUSE = 1, 15
 
@@ -257,74 +248,6 @@ def audit(last=50):
         salt-run salt.cmd kubelet_csr.audit last=10
     """
     return kube_node_audit.read(kube_node_audit.path(_settings(), __opts__), last)
-
-
-def check_rights(kubeconfig, remove=False):
-    """
-    Report the bindings by which others than the approver may approve kubelets' requests.
-
-    kubeconfig
-        The path of an administrator's kubeconfig.
-
-    remove
-        Remove those by which kube-controller-manager approves for nodes.
-
-    CLI Example:
-
-    .. code-block:: bash
-
-        salt-run salt.cmd kubelet_csr.check_rights /root/admin.conf
-    """
-    try:
-        api = kube_api.Api(kubeconfig)
-        return kube_node_rights.check(api, remove)
-    except kube_api.ApiError as error:
-        raise CommandExecutionError(str(error)) from error
-
-
-def grant(cluster, kubeconfig):
-    """
-    Give the approver its rights in a cluster, and this master a kubeconfig with them and no others.
-
-    cluster
-        The cluster's name, as the pillars have it.
-
-    kubeconfig
-        The path of an administrator's kubeconfig; it is read, and not kept.
-
-    Returns ``{changes, kubeconfig, others}``: the roles and bindings that were made or changed, where the
-    approver's kubeconfig is, and what :py:func:`check_rights` reports.
-
-    CLI Example:
-
-    .. code-block:: bash
-
-        salt-run salt.cmd kubelet_csr.grant production /root/admin.conf
-    """
-    manifests = [yaml.safe_load_all(_formula_file(name)) for name in MANIFESTS]
-    path = _kubeconfigs() / f"{cluster}.kubeconfig"
-    try:
-        admin, key = kube_api.Api(kubeconfig), kube_node_grant.new_key()
-        changes = kube_node_grant.give_rights(admin, itertools.chain(*manifests))
-        content = kube_node_grant.kubeconfig(admin, cluster, key, kube_node_grant.certificate(admin, key))
-        others = kube_node_rights.check(admin, remove=False)
-    except kube_api.ApiError as error:
-        raise CommandExecutionError(f"cluster {cluster}: {error}") from error
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with salt.utils.files.set_umask(0o077), salt.utils.atomicfile.atomic_open(str(path), "w") as file:
-        file.write(content)
-    owner = Path(__opts__["pki_dir"]).stat()
-    os.chown(path, owner.st_uid, owner.st_gid)
-    return {"changes": changes, "kubeconfig": str(path), "others": others}
-
-
-def _formula_file(name):
-    cached = salt.fileclient.get_file_client({**__opts__, "file_client": "local"}).cache_file(
-        f"salt://{name}"
-    )
-    if not cached:
-        raise CommandExecutionError(f"salt://{name} is not on the file server: the formula is not whole")
-    return Path(cached).read_text()
 
 
 def _knocks(mail, seconds=0):

@@ -222,7 +222,7 @@ def check_rights(kubeconfig, remove=False):
         salt-run kube_node.check_rights /root/admin.conf
         salt-run kube_node.check_rights /root/admin.conf remove=True
     """
-    return _call("kubelet_csr.check_rights", kubeconfig, remove)
+    return _call("kube_node_admin.check_rights", kubeconfig, remove)
 
 
 @_in_a_sentence
@@ -245,7 +245,7 @@ def grant(cluster, kubeconfig):
 
         salt-run kube_node.grant production /root/admin.conf
     """
-    return _call("kubelet_csr.grant", cluster, kubeconfig)
+    return _call("kube_node_admin.grant", cluster, kubeconfig)
 
 
 def _start(cluster):

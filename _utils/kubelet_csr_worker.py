@@ -201,13 +201,12 @@ class Worker:
         cold = [minion for minion in self._unheard if minion in self._cold][:COLD]
         knocks = {minion: self._unheard[minion] for minion in (*(self._unheard.keys() - self._cold), *cold)}
         owners = self._owners(knocks)
-        issued = self._issued()
+        approved = self._approved()
         lacking = {
             minion: {
                 lack
                 for lack in self._lacks(knocks[minion])
-                if not self._is_under_way(minion, lack)
-                and not knocks[minion].is_before(issued.get((owner.name, lack)))
+                if not self._is_late(knocks[minion], lack, approved.get((owner.name, lack)))
             }
             for minion, owner in owners.items()
         }
@@ -230,17 +229,18 @@ class Worker:
             if lacks
         }
 
-    def _is_under_way(self, minion: str, lack: str) -> bool:
-        """Tell whether a certificate was approved a moment ago, so that a knock for it came late."""
-        return time.monotonic() - self._given.get((minion, lack), float("-inf")) < ISSUE_SECONDS
+    def _is_late(self, knock: Knock, lack: str, approved: datetime | None) -> bool:
+        """Tell whether a knock is from before its certificate was approved. One from after that is of a
+        kubelet that crashed meanwhile; of one without a time it is not known, for a moment."""
+        if knock.stamp:
+            return knock.is_before(approved)
+        return time.monotonic() - self._given.get((knock.minion, lack), float("-inf")) < ISSUE_SECONDS
 
-    def _issued(self) -> dict[tuple[str | None, str], datetime]:
-        """Return, by node and what it lacked, when a certificate was last approved that is there by now: a
-        knock from before that came late."""
+    def _approved(self) -> dict[tuple[str | None, str], datetime]:
+        """Return, by node and what it lacked, when its last certificate was approved."""
         found: dict[tuple[str | None, str], datetime] = {}
         for request in self._known.values():
-            approved = _approved(request) if _certificate(request) else None
-            if approved:
+            if approved := _approval(request):
                 lack = SERVING if request["spec"].get("signerName") == SERVING_SIGNER else CLIENT
                 key = (kubelet_csr_facts.outline(request).node, lack)
                 found[key] = max(approved, found.get(key, approved))
@@ -339,8 +339,8 @@ class Worker:
         return bool(self._unheard or self._waiting or self._issuing or not self.mail.is_empty)
 
 
-def _approved(request: Request) -> datetime | None:
-    conditions = request["status"].get("conditions") or []
+def _approval(request: Request) -> datetime | None:
+    conditions = (request.get("status") or {}).get("conditions") or []
     times = (moment(one.get("lastUpdateTime")) for one in conditions if one.get("type") == "Approved")
     return next(times, None)
 

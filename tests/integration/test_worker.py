@@ -12,7 +12,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
@@ -374,6 +374,32 @@ def test_a_late_knock_for_a_certificate_that_was_just_approved_is_not_waited_for
     running.end()
     assert time.monotonic() - start < SECONDS / 2
     assert asked(cluster).count(MADE) == 1
+
+
+def stamped(seconds: float) -> Knock:
+    """Return a knock that was fired so many seconds from now."""
+    at = datetime.now(timezone.utc) + timedelta(seconds=seconds)
+    return knock(ONE)._replace(stamp=at.isoformat())
+
+
+@pytest.fixture
+def crashed(cluster, work) -> None:
+    """Let a kubelet crash that was let in, before it had taken its certificate and made its Node."""
+    running = work(Ground.of(ONE), knock(ONE))
+    kubelet = Kubelet(cluster, ONE)
+    kubelet.certificate(kubelet.join())
+    running.end()
+    assert secrets(cluster) == []
+
+
+def test_a_knock_from_before_the_approval_that_comes_after_it_makes_no_token_valid(cluster, crashed, look):
+    look(Ground.of(ONE), stamped(-60))
+    assert secrets(cluster) == []
+
+
+def test_a_knock_from_after_the_approval_makes_a_token_valid_again(cluster, crashed, look):
+    look(Ground.of(ONE), stamped(+5))
+    assert secrets(cluster) == [derived(ONE).id]
 
 
 def test_a_minion_that_never_asks_is_waited_for_no_longer_than_the_settings_say(cluster, work):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from hypothesis import strategies as st
 from kube_node_knocks import CLIENT, MINION_START, SERVING, START, Knock
 
 BOTH = frozenset({CLIENT, SERVING})
+NOON = datetime(2026, 11, 23, 12, tzinfo=timezone.utc)
 BEACON = "salt/beacon/m1/kube_node/"
 ANYTHING = st.recursive(
     st.none()
@@ -105,6 +107,20 @@ def test_two_knocks_of_one_minion_are_told_apart_by_when_they_came():
 
 def test_a_long_stamp_is_cut():
     assert knock(_stamp="9" * 10**6).stamp == "9" * 64
+
+
+@pytest.mark.parametrize("stamp", ["2026-11-23T11:59:59.9+00:00", "2026-11-23T12:00:00.999999", "2026-11-23"])
+def test_a_knock_from_before_or_the_same_second_is_told(stamp: str):
+    assert knock(_stamp=stamp).is_before(NOON)
+
+
+@pytest.mark.parametrize("stamp", ["2026-11-23T12:00:01+00:00", "2026-11-24", "", "noon", None, 7])
+def test_a_knock_from_later_or_of_which_it_is_not_known_is_not_told_to_be_before(stamp: Any):
+    assert not knock(_stamp=stamp).is_before(NOON)
+
+
+def test_no_knock_is_before_what_never_was():
+    assert not knock(_stamp="2026-11-23T12:00:00").is_before(None)
 
 
 @pytest.mark.parametrize("minion", [None, 7, ["m1"], b"m1"])

@@ -75,7 +75,7 @@ class Api:
         settings = client.Configuration()
         try:
             config.load_kube_config(config_file=kubeconfig, client_configuration=settings)
-        except (config.ConfigException, OSError, ValueError) as error:
+        except Exception as error:  # on a file that is no kubeconfig the client stumbles in many ways
             raise ApiError(0, f"kubeconfig {kubeconfig} cannot be used: {error}") from error
         self.server = settings.host.rstrip("/")
         self._settings = settings

@@ -139,6 +139,16 @@ def test_kubeconfig_that_is_missing_is_named(tmp_path):
         kube_api.Api(str(path))
 
 
+@pytest.mark.parametrize(
+    "text", ["", "[]", "7", "a: [", "a: b: c", "clusters: {}", "{current-context: x, contexts: 7}"]
+)
+def test_kubeconfig_that_is_none_is_named(tmp_path, text):
+    path = tmp_path / "odd.kubeconfig"
+    path.write_text(text)
+    with pytest.raises(kube_api.ApiError, match=f"kubeconfig {path} cannot be used"):
+        kube_api.Api(str(path))
+
+
 def test_user_without_rights_is_told_which_one_is_missing(cluster):
     with pytest.raises(kube_api.ApiError) as refused:
         connect(cluster, "nobody-in-particular").items()
@@ -195,7 +205,8 @@ def test_two_approvers_at_once_approve_each_request_once(cluster, ask):
     for name in names(40):
         ask(name)
     found: list[dict] = []
-    both = [threading.Thread(target=lambda: found.append(approve(cluster))) for _ in range(2)]
+    masters = [connect(cluster) for _ in range(2)]  # not in the threads: both write the same kubeconfig
+    both = [threading.Thread(target=lambda one=one: found.append(approve(cluster, one))) for one in masters]
     for one in both:
         one.start()
     for one in both:

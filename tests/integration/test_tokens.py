@@ -156,8 +156,14 @@ def test_a_minion_that_overrides_its_name_gets_no_token_that_is_ever_valid(
 def worker_of(master) -> psutil.Process | None:
     """Return the process that holds the cluster's lock."""
     lock = str(Path(master.config["cachedir"], "kube_node", "demo.lock"))
-    found = psutil.Process(master.pid).children(recursive=True)
-    return next((one for one in found if lock in [file.path for file in one.open_files()]), None)
+
+    def holds(process: psutil.Process) -> bool:
+        try:
+            return lock in [file.path for file in process.open_files()]
+        except psutil.NoSuchProcess:  # it ended meanwhile
+            return False
+
+    return next(filter(holds, psutil.Process(master.pid).children(recursive=True)), None)
 
 
 def test_a_sweep_finishes_what_a_worker_left_that_was_killed(

@@ -365,7 +365,8 @@ def test_a_knock_that_comes_meanwhile_joins_the_work(cluster, work):
     assert asked(cluster).count(LISTED) == 1
 
 
-def test_a_late_knock_for_a_certificate_that_was_just_approved_is_not_waited_for(cluster, work):
+def test_a_late_knock_for_a_certificate_that_was_just_approved_is_not_waited_for(cluster, work, monkeypatch):
+    monkeypatch.setattr(kubelet_csr_worker, "LINGER_SECONDS", 3)
     running = work(Ground.of(ONE), knock(ONE))
     kubelet = Kubelet(cluster, ONE)
     kubelet.certificate(kubelet.join())

@@ -12,7 +12,6 @@ from __future__ import annotations
 import hashlib
 import logging
 import time
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import kube_node_identity
@@ -360,10 +359,9 @@ def _master_keys():
 
 def _register():
     if "kube_node.register" not in __context__:
-        path = Path(__opts__["cachedir"], "kube_node", "minions.db")
-        __context__["kube_node.register"] = kube_node_register.Register(path)
+        __context__["kube_node.register"] = kube_node_register.of_master(__opts__["cachedir"])
     return __context__["kube_node.register"]
 
 
 def _token_keys():
-    return kube_node_tokens.read(Path(__opts__["config_dir"], "kube_node", "token.keys"))
+    return kube_node_tokens.read(kube_node_tokens.key_file(__opts__["config_dir"]))

@@ -153,7 +153,7 @@ def leave_sweep(cluster):
 
 
 def _leave(cluster, knock):
-    folder = Path(__opts__["cachedir"], "kube_node", cluster)
+    folder = kube_node_knocks.folder(__opts__["cachedir"], cluster)
     kube_node_knocks.leave(folder, knock)
     with kube_node_knocks.lock(folder) as lock:
         return "wanted" if kube_node_knocks.take_lock(lock) else "running"
@@ -178,9 +178,10 @@ def work(cluster, mail):
         return
     settings = _settings()
     deadline, pause, told = time.monotonic() + settings.wait_seconds, FIRST_PAUSE, None
+    register = kube_node_register.of_master(__opts__["cachedir"])
     while True:
         requests = _connect(cluster)
-        tokens = Tokens(cluster, requests.api, _register(), __salt__["kube_node_minions.tokens"])
+        tokens = Tokens(cluster, requests.api, register, __salt__["kube_node_minions.tokens"])
         worker = Worker(cluster, requests, _Ground(cluster), tokens, settings, _record, mail)
         try:
             with _told(cluster, requests):
@@ -215,7 +216,7 @@ def explain(cluster, what):
 
         salt-run salt.cmd kubelet_csr.explain production worker-1
     """
-    requests = _connect(cluster)
+    requests, ground = _connect(cluster), _Ground(cluster)
     with _told(cluster, requests):
         found, _ = requests.items()
         mine = [
@@ -223,13 +224,11 @@ def explain(cluster, what):
         ]
         request = max(mine, key=lambda one: str(one["metadata"].get("creationTimestamp")), default=None)
         node = kubelet_csr_facts.outline(request).node if request else what
-        owner = _Ground(cluster).owners([node] if node else []).get(node)
+        owner = ground.owners([node] if node else []).get(node)
         known = {"cluster": cluster, "node": node, "minion": owner and owner.minion_id}
         if request is None:
             return known | {"request": None, "rules": []}
-        (facts,) = kubelet_csr_facts.gather(
-            _Ground(cluster), Nodes(requests.api), [request], _undecided(found)
-        )
+        (facts,) = kubelet_csr_facts.gather(ground, Nodes(requests.api), [request], _undecided(found))
     rules = kubelet_csr_policy.explain(request, facts, _settings().policy)
     return known | {"request": request["metadata"]["name"], "rules": [rule._asdict() for rule in rules]}
 
@@ -311,10 +310,6 @@ def _record(decisions):
     with salt.utils.event.get_event("master", opts=__opts__, listen=False) as bus:
         for decision in decisions:
             bus.fire_event(dict(decision), f"kube_node/csr/{decision['verdict']}")
-
-
-def _register():
-    return kube_node_register.Register(Path(__opts__["cachedir"], "kube_node", "minions.db"))
 
 
 def _settings():

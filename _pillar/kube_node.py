@@ -11,14 +11,13 @@ In the master's configuration:
 A minion whose pillar has ``kube_node:cluster:name`` gets ``kube_node:certificates:bootstrap_token``, unless
 its pillar has that key, or ``bootstrap_user`` (the operator brings bootstrap.kubeconfig), or the mode
 ``static``.
-Without I/O but for the key, which is read again when its file is another. What a minion overrides in its own
+Without I/O but for the key's file. What a minion overrides in its own
 pillar (``pillar.items pillar=…``) gets it a token of that name which no master ever makes valid.
 """
 
 from __future__ import annotations
 
 import time
-from pathlib import Path
 
 import kube_node_identity
 import kube_node_tokens
@@ -39,18 +38,7 @@ def ext_pillar(minion_id, pillar):
     hint = kube_node_identity.hint(pillar, minion_id)
     if hint is None or not kube_node_identity.wants_token(pillar["kube_node"]):
         return {}
-    token = kube_node_tokens.current(_keys(), *_subject(hint, minion_id), time.time())
-    return {"kube_node": {"certificates": {"bootstrap_token": str(token)}}}
-
-
-def _subject(hint, minion_id):
     cluster, node = hint
-    return cluster, minion_id, node
-
-
-def _keys():
-    path = Path(__opts__["config_dir"], "kube_node", "token.keys")
-    written = path.stat().st_mtime_ns if path.exists() else None
-    if written is None or __context__.get("kube_node.keys", (None,))[0] != written:
-        __context__["kube_node.keys"] = (written, kube_node_tokens.read(path))
-    return __context__["kube_node.keys"][1]
+    keys = kube_node_tokens.read(kube_node_tokens.key_file(__opts__["config_dir"]))
+    token = kube_node_tokens.current(keys, cluster, minion_id, node, time.time())
+    return {"kube_node": {"certificates": {"bootstrap_token": str(token)}}}

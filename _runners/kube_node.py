@@ -14,7 +14,6 @@ import multiprocessing
 import signal
 import threading
 import time
-from pathlib import Path
 
 import kube_api
 import kube_node_knocks as knocks
@@ -112,7 +111,7 @@ def rotate_token_key():
 
         salt-run kube_node.rotate_token_key
     """
-    path = Path(__opts__["config_dir"], "kube_node", "token.keys")
+    path = kube_node_tokens.key_file(__opts__["config_dir"])
     kept = len(kube_node_tokens.rotate(path, time.time())) - 1
     return f"New tokens come from a new key; {kept} older ones still count until their tokens have run out."
 
@@ -250,7 +249,7 @@ def grant(cluster, kubeconfig):
 
 def _start(cluster):
     """Start a cluster's worker where none is running."""
-    folder = Path(__opts__["cachedir"], "kube_node", cluster)
+    folder = knocks.folder(__opts__["cachedir"], cluster)
     # The child shares the lock with this descriptor, and holds it on when this one is closed.
     with knocks.lock(folder) as lock:
         if not knocks.take_lock(lock):

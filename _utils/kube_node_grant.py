@@ -6,7 +6,6 @@ from __future__ import annotations
 import base64
 import time
 from collections.abc import Iterable, Mapping
-from datetime import datetime, timezone
 from typing import Any
 
 import yaml
@@ -15,13 +14,12 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from kube_api import Api, ApiError
-from kubelet_csr_api import OLD, Requests
+from kubelet_csr_api import OLD, Requests, condition
 
 USER = "kube-node-approver"
 RBAC = "/apis/rbac.authorization.k8s.io/v1"
 # Up to 1.17 there is one signer for all, and it has no name.
 SIGNER = "kubernetes.io/kube-apiserver-client"
-NAME = "kube-node-approver"
 SIGN_SECONDS = 30
 
 
@@ -53,7 +51,7 @@ def certificate(admin: Api, key: ec.EllipticCurvePrivateKey) -> str:
     """
     requests = Requests(admin)
     requests.items()  # finds out which version of the API there is
-    name = f"{NAME}-{int(time.time())}"
+    name = f"{USER}-{int(time.time())}"
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, USER)])
     content = x509.CertificateSigningRequestBuilder().subject_name(subject).sign(key, hashes.SHA256())
     spec = {
@@ -69,7 +67,8 @@ def certificate(admin: Api, key: ec.EllipticCurvePrivateKey) -> str:
     }
     made = admin.request("POST", requests.path, body)
     try:
-        requests.decide(made, _approved())
+        message = "An administrator gave the Salt master's approver its certificate."
+        requests.decide(made, condition("Approved", "KubeNodeGrant", message))
         return _signed(requests, made)
     finally:
         admin.request("DELETE", f"{requests.path}/{name}")
@@ -132,16 +131,6 @@ def _put(admin: Api, manifest: Mapping[str, Any]) -> bool:
         body = {**manifest, "metadata": {**metadata, **version}}
         admin.request("PUT", f"{collection}/{metadata['name']}", body)
     return True
-
-
-def _approved() -> dict[str, str]:
-    return {
-        "type": "Approved",
-        "status": "True",
-        "reason": "KubeNodeGrant",
-        "message": "An administrator gave the Salt master's approver its certificate.",
-        "lastUpdateTime": datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ"),
-    }
 
 
 def _signed(requests: Requests, made: Mapping[str, Any]) -> str:

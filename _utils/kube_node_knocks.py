@@ -73,6 +73,11 @@ def is_knock(tag: str) -> bool:
     return any(fnmatchcase(tag, one) for one in TAGS)
 
 
+def folder(cachedir: str, cluster: str) -> Path:
+    """Return where the knocks of a cluster are left, below a master's cache folder."""
+    return Path(cachedir, "kube_node", cluster)
+
+
 def leave(folder: Path, knock: Knock) -> None:
     """Leave a knock for the worker that is or will be there; one per minion, the newest."""
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)

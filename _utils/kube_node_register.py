@@ -131,6 +131,11 @@ class _Session:
             self._connection.__exit__(*error)
 
 
+def of_master(cachedir: str) -> Register:
+    """Return the register of the master with this cache folder."""
+    return Register(Path(cachedir, "kube_node", "minions.db"))
+
+
 def fingerprint(folders: Iterable[str]) -> str:
     """Return a digest of the names, sizes and times of all files below some folders."""
     found = hashlib.sha256()

@@ -89,7 +89,7 @@ def manifest(token: Token, extra_group: str, expires: float) -> dict[str, Any]:
         "apiVersion": "v1",
         "kind": "Secret",
         "type": "bootstrap.kubernetes.io/token",
-        "metadata": {"name": name(token), "namespace": "kube-system"},
+        "metadata": {"name": name(token.id), "namespace": "kube-system"},
         "stringData": {
             "description": "of one minion, by kube_node; removed once its kubelet has its certificate",
             "token-id": token.id,
@@ -101,9 +101,14 @@ def manifest(token: Token, extra_group: str, expires: float) -> dict[str, Any]:
     }
 
 
-def name(token: Token) -> str:
+def name(token_id: str) -> str:
     """Return the name of a token's Secret."""
-    return f"bootstrap-token-{token.id}"
+    return f"bootstrap-token-{token_id}"
+
+
+def key_file(config_dir: str) -> Path:
+    """Return where the keys lie below a master's configuration folder."""
+    return Path(config_dir, "kube_node", "token.keys")
 
 
 def read(path: Path) -> list[Key]:

@@ -6,6 +6,7 @@ Clusters older than 1.19 serve v1beta1 alone; all that differs is translated her
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import datetime, timezone
 from typing import Any
 
 from kube_api import Api, ApiError
@@ -79,6 +80,12 @@ class Requests:
             "status": status | {"conditions": [*(status.get("conditions") or []), condition]},
         }
         self.api.request("PUT", f"{self.path}/{request['metadata']['name']}/approval", body)
+
+
+def condition(kind: str, reason: str, message: str) -> dict[str, str]:
+    """Return a decision as `Requests.decide` takes it; its kind is Approved or Denied."""
+    now = datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return {"type": kind, "status": "True", "reason": reason, "message": message, "lastUpdateTime": now}
 
 
 def as_v1(request: dict[str, Any]) -> dict[str, Any]:

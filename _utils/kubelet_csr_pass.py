@@ -9,14 +9,13 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import Callable, Iterable, Mapping
-from datetime import datetime, timezone
 from functools import partial
 from typing import Any, NamedTuple
 
 import kubelet_csr_facts
 import kubelet_csr_policy
 from kube_api import ApiError
-from kubelet_csr_api import Requests
+from kubelet_csr_api import Requests, condition
 
 TRIES = 3
 REASON = "KubeNodePolicy"
@@ -94,7 +93,7 @@ def _settle(
     if stop.is_set():
         return Outcome(left | {"rule": "stopped", "message": "The pass was stopped before this was written."})
     try:
-        requests.decide(request, _condition(judged))
+        requests.decide(request, condition(TYPES[judged.verdict], REASON, judged.message))
         return Outcome(decision)
     except ApiError as error:
         if error.status in (404, 409):
@@ -125,16 +124,6 @@ def _is_written(request: Request, judged: Any) -> bool:
     conditions = (request.get("status") or {}).get("conditions") or []
     wanted = (TYPES[judged.verdict], REASON, judged.message)
     return any(wanted == (item.get("type"), item.get("reason"), item.get("message")) for item in conditions)
-
-
-def _condition(judged: Any) -> dict[str, str]:
-    return {
-        "type": TYPES[judged.verdict],
-        "status": "True",
-        "reason": REASON,
-        "message": judged.message,
-        "lastUpdateTime": datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ"),
-    }
 
 
 def describe(cluster: str, request: Request, facts: Mapping[str, Any], judged: Any) -> Decision:

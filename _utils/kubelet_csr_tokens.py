@@ -98,7 +98,7 @@ class Tokens:
 
     def _delete(self, token_id: str) -> bool:
         try:
-            self._api.request("DELETE", f"{SECRETS}/bootstrap-token-{token_id}")
+            self._api.request("DELETE", f"{SECRETS}/{kube_node_tokens.name(token_id)}")
         except ApiError as error:
             if error.status in (0, 401):
                 raise

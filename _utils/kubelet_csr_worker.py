@@ -5,7 +5,6 @@ its minion waits. Knocks that come meanwhile join the work. Pure of Salt: what t
 `ground`, what happens as `mail`.
 """
 
-import logging
 import threading
 import time
 from collections.abc import Callable, Iterable
@@ -23,8 +22,6 @@ from kubelet_csr_api import CLIENT_SIGNER, SERVING_SIGNER, Requests
 from kubelet_csr_case import moment
 from kubelet_csr_nodes import Nodes
 from kubelet_csr_tokens import Tokens
-
-log = logging.getLogger(__name__)
 
 # A request that was left alone is looked at again after a second, and then ever more seldom.
 LOOK_SECONDS = 8
@@ -241,8 +238,7 @@ class Worker:
         found: dict[tuple[str | None, str], datetime] = {}
         for request in self._known.values():
             if approved := _approval(request):
-                lack = SERVING if request["spec"].get("signerName") == SERVING_SIGNER else CLIENT
-                key = (kubelet_csr_facts.outline(request).node, lack)
+                key = (kubelet_csr_facts.outline(request).node, _lack(request["spec"].get("signerName")))
                 found[key] = max(approved, found.get(key, approved))
         return found
 
@@ -306,9 +302,8 @@ class Worker:
                 self._follow(decision)
 
     def _follow(self, decision: Decision) -> None:
-        name, minion = decision["name"], decision["minion"]
+        name, minion, lack = decision["name"], decision["minion"], _lack(decision["signer"])
         if decision["verdict"] == "approve":
-            lack = SERVING if decision["signer"] == SERVING_SIGNER else CLIENT
             self._given[minion, lack] = time.monotonic()
             if waiting := self._waiting.get(minion):
                 waiting.lacks.discard(lack)
@@ -318,7 +313,6 @@ class Worker:
         elif decision["verdict"] == "ignore" and decision["rule"] in _ATTESTED:
             # What is attested is older than the request: the minion is asked, and this looked at again.
             self.ground.ask(minion)
-            lack = SERVING if decision["signer"] == SERVING_SIGNER else CLIENT
             until = time.monotonic() + self.settings.wait_seconds
             self._waiting.setdefault(minion, Waiting(decision["node"], set(), until)).lacks.add(lack)
 
@@ -337,6 +331,11 @@ class Worker:
 
     def _is_waited_for(self) -> bool:
         return bool(self._unheard or self._waiting or self._issuing or not self.mail.is_empty)
+
+
+def _lack(signer: str | None) -> str:
+    """Return what a minion lacks that asks this signer."""
+    return SERVING if signer == SERVING_SIGNER else CLIENT
 
 
 def _approval(request: Request) -> datetime | None:
@@ -363,9 +362,7 @@ def _watch(requests: Requests, version: str, mail: Mailbox, stop: threading.Even
                 mail.put(Seen(stop, event))
                 if stop.is_set():
                     return
-            if (
-                time.monotonic() - began < 1
-            ):  # a server that ends each watch at once is not asked at once again
+            if time.monotonic() - began < 1:  # one that ends each watch at once is not asked at once again
                 stop.wait(1)
     except ApiError as error:
         mail.put(Seen(stop, error))

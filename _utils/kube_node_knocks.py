@@ -19,6 +19,8 @@ from typing import Any, NamedTuple
 from urllib.parse import quote, unquote
 
 CLIENT, SERVING = "client", "serving"
+# What is lacked is not said: what the minion last attested tells it.
+UNSAID = "unsaid"
 START = "kube_node/kubelet/start"
 MINION_START = "salt/minion/*/start"
 TAGS = (START, "salt/beacon/*/kube_node/*", MINION_START)
@@ -30,12 +32,12 @@ _LONGEST = 64
 class Knock(NamedTuple):
     """One knock.
 
-    `minion` is whose (None: a sweep, all of them); `lacks` which certificates are missing (None: it does not
-    say); `token` the id of the bootstrap token that its kubelet has; `stamp` when the event was fired.
+    `minion` is whose (None: a sweep, all of them); `lacks` which certificates are missing; `token` the id of
+    the bootstrap token that its kubelet has; `stamp` when the event was fired.
     """
 
     minion: str | None
-    lacks: frozenset[str] | None = None
+    lacks: frozenset[str] = frozenset({UNSAID})
     token: str | None = None
     stamp: str | None = None
 
@@ -46,6 +48,23 @@ class Knock(NamedTuple):
         except ValueError:
             return False
         return moment is not None and fired < moment + timedelta(seconds=1)
+
+
+def merged(one: Knock | None, other: Knock) -> Knock:
+    """Return what two knocks of one minion say together: a forged one takes nothing away from an honest one.
+
+    Of two tokens it is not known which the kubelet has.
+    """
+    if one is None:
+        return other
+    tokens = {one.token, other.token} - {None}
+    stamps = {one.stamp, other.stamp} - {None}
+    return Knock(
+        other.minion,
+        one.lacks | other.lacks,
+        tokens.pop() if len(tokens) == 1 else None,
+        max(stamps, default=None),
+    )
 
 
 def from_event(tag: str, data: Mapping[str, Any]) -> Knock | None:
@@ -62,7 +81,7 @@ def from_event(tag: str, data: Mapping[str, Any]) -> Knock | None:
     is_said = _is_flat(lacks) and not fnmatchcase(tag, MINION_START)
     return Knock(
         minion,
-        frozenset({CLIENT, SERVING}.intersection(lacks[:2])) if is_said else None,
+        frozenset({CLIENT, SERVING, UNSAID}.intersection(lacks[:3] if is_said else [UNSAID])),
         token if isinstance(token, str) and _TOKEN_ID.fullmatch(token) else None,
         stamp[:_LONGEST] if isinstance(stamp, str) else None,
     )
@@ -79,11 +98,16 @@ def folder(cachedir: str, cluster: str) -> Path:
 
 
 def leave(folder: Path, knock: Knock) -> None:
-    """Leave a knock for the worker that is or will be there; one per minion, the newest."""
+    """Leave a knock for the worker that is or will be there; those of one minion are merged."""
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    lacks = None if knock.lacks is None else sorted(knock.lacks)
-    content = {"id": knock.minion, "lacks": lacks, "token": knock.token, "_stamp": knock.stamp}
     name = _SWEEP if knock.minion is None else quote(knock.minion, safe="") + _KNOCK
+    knock = merged(_read(folder / name, knock.minion), knock)
+    content = {
+        "id": knock.minion,
+        "lacks": sorted(knock.lacks),
+        "token": knock.token,
+        "_stamp": knock.stamp,
+    }
     fresh = folder / f"{name}.{secrets.token_hex(4)}"
     fresh.write_text(json.dumps(content))
     fresh.replace(folder / name)
@@ -96,8 +120,9 @@ def take(folder: Path) -> list[Knock]:
         taken = path.rename(path.with_name(f"{path.name}.taken"))
         if path.name == _SWEEP:
             found.append(Knock(None))
-        elif knock := _read(taken, unquote(path.name.removesuffix(_KNOCK))):
-            found.append(knock)
+        else:
+            minion = unquote(path.name.removesuffix(_KNOCK))
+            found.append(_read(taken, minion) or Knock(minion))
         taken.unlink()
     return found
 
@@ -134,12 +159,14 @@ def _left(folder: Path) -> list[Path]:
     return [path for path in found if path.name == _SWEEP or path.name.endswith(_KNOCK)]
 
 
-def _read(path: Path, minion: str) -> Knock | None:
+def _read(path: Path, minion: str | None) -> Knock | None:
+    """Return the knock that was left, None where none can be read."""
     try:
-        return from_event(START, json.loads(path.read_text()))
+        found = from_event(START, json.loads(path.read_text()))
     except (OSError, ValueError):
-        return Knock(minion)
+        return None
+    return found if found and found.minion == minion else None
 
 
 def _is_flat(values: Any) -> bool:
-    return isinstance(values, list) and all(isinstance(value, str) for value in values[:2])
+    return isinstance(values, list) and all(isinstance(value, str) for value in values[:3])

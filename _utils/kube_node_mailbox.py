@@ -11,6 +11,8 @@ from kube_node_knocks import Knock
 
 # The folder is looked into that often.
 FOLDER_SECONDS = 1.0
+# So many knocks are remembered as heard: a flood of them fills no memory.
+REMEMBERED = 20_000
 
 
 class Mailbox:
@@ -26,7 +28,7 @@ class Mailbox:
     def __init__(self, folder: Path | None = None) -> None:
         self._folder = folder
         self._queue: queue.Queue = queue.Queue()
-        self._heard: set[tuple[str | None, str | None]] = set()
+        self._heard: dict[tuple[str | None, str | None], None] = {}
 
     def put(self, item: Any) -> None:
         """Put something in."""
@@ -56,5 +58,7 @@ class Mailbox:
         if knock.stamp is None:
             return True
         is_new = (knock.minion, knock.stamp) not in self._heard
-        self._heard.add((knock.minion, knock.stamp))
+        self._heard[knock.minion, knock.stamp] = None
+        if len(self._heard) > REMEMBERED:
+            del self._heard[next(iter(self._heard))]
         return is_new

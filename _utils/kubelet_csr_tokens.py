@@ -34,9 +34,12 @@ class Tokens:
     ) -> None:
         self._cluster, self._api, self._register, self._of = cluster, api, register, of
 
-    def make_valid(self, wanted: Iterable[tuple[Identity, str | None]]) -> None:
+    def make_valid(self, wanted: Iterable[tuple[Identity, str | None]]) -> set[str]:
         """Let the tokens of some minions in for an hour: of each the one that its kubelet is said to have, or
         any that it may have.
+
+        Returns:
+            The minions whose tokens the API server did not take for the moment.
 
         Raises:
             ApiError: the API server cannot be asked. A missing right is logged: what can be approved without
@@ -49,8 +52,11 @@ class Tokens:
             for token in _of_those(self._of(owner), held)
             if there.get(token.id, 0) < time.time() + VALID_SECONDS - SETTLED_SECONDS
         ]
+        # Remembered before they are made, as over: a sweep removes what was cut short in between.
+        self._register.put_made([self._made(owner, token, time.time()) for owner, token in todo])
         done = self._api.each(self._make, todo)
-        self._register.put_made([one for one in done if one])
+        self._register.put_made([one for one in done if isinstance(one, Made)])
+        return {owner.minion_id for (owner, _), one in zip(todo, done, strict=True) if one is False}
 
     def remove_of(self, minions: Collection[str]) -> None:
         """Remove the tokens of some minions: their kubelets have their certificates."""
@@ -66,7 +72,11 @@ class Tokens:
         at_work = ready({one.node for one in there}) if there else set()
         self._remove([one for one in there if one.expires < now or one.node in at_work])
 
-    def _make(self, item: tuple[Identity, Token]) -> Made | None:
+    def _made(self, owner: Identity, token: Token, expires: float) -> Made:
+        return Made(token.id, self._cluster, owner.minion_id, owner.name, expires)
+
+    def _make(self, item: tuple[Identity, Token]) -> Made | bool | None:
+        """Return the token that was made valid, None where it may not be, False where it may be later."""
         owner, token = item
         expires = time.time() + VALID_SECONDS
         group = kube_node_tokens.group(owner.cluster, owner.minion_id, owner.name)
@@ -89,8 +99,8 @@ class Tokens:
                 self._cluster,
                 error,
             )
-            return None
-        return Made(token.id, self._cluster, owner.minion_id, owner.name, expires)
+            return False if error.passing else None
+        return self._made(owner, token, expires)
 
     def _remove(self, those: list[Made]) -> None:
         gone = self._api.each(lambda one: self._delete(one.token_id) and one, those)

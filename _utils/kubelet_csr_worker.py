@@ -8,9 +8,8 @@ its minion waits. Knocks that come meanwhile join the work. Pure of Salt: what t
 import threading
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, NamedTuple, Protocol
+from typing import Any
 
 import kubelet_csr_facts
 import kubelet_csr_pass
@@ -19,67 +18,20 @@ from kube_node_approver import Settings
 from kube_node_knocks import CLIENT, SERVING, Knock
 from kube_node_mailbox import Mailbox
 from kubelet_csr_api import CLIENT_SIGNER, SERVING_SIGNER, Requests
+from kubelet_csr_callers import COLD, ISSUE_SECONDS, Callers, Ground
 from kubelet_csr_case import moment
 from kubelet_csr_nodes import Nodes
 from kubelet_csr_tokens import Tokens
+from kubelet_csr_watch import Listed, Seen, watch
 
 # A request that was left alone is looked at again after a second, and then ever more seldom.
 LOOK_SECONDS = 8
 # After its last minion a worker listens on for a moment: knocks come late when many come at once.
 LINGER_SECONDS = 1.0
-# The signer takes a moment; a token whose certificate did not come by then is removed by a sweep.
-ISSUE_SECONDS = 10
-# Requests of nodes whose pillar must be compiled first, a tenth of a second each, keep no others waiting.
-COLD = 16
-WATCH_SECONDS = 30
 _ATTESTED = ("credential", "attested_key")
 
 Request = dict[str, Any]
 Decision = dict[str, Any]
-
-
-@dataclass
-class Waiting:
-    """A minion that lacks certificates, waited for until then (monotonic seconds); `token` is the id of the
-    one that its kubelet has, where that is known."""
-
-    node: str
-    lacks: set[str]
-    until: float
-    token: str | None = None
-
-
-class Listed(NamedTuple):
-    """All requests, read anew."""
-
-    requests: list[Request]
-
-
-class Seen(NamedTuple):
-    """What a watch saw: an event, a list or the fault that ended it; and which watch, for an old one may
-    still be speaking."""
-
-    watch: threading.Event
-    what: Any
-
-
-class Ground(kubelet_csr_facts.Ground, Protocol):
-    """What the master knows of its minions, and may ask of them (`kube_node_minions`)."""
-
-    def accepted(self) -> set[str]:
-        """Return the ids of all minions whose keys are accepted."""
-
-    def identities(self, minions: Iterable[str]) -> dict[str, Any]:
-        """Return by id who some minions are, None for one that is no node."""
-
-    def known(self, names: Iterable[str]) -> set[str]:
-        """Return the node names whose owners are known without compiling a pillar."""
-
-    def known_minions(self, minions: Iterable[str]) -> set[str]:
-        """Return the minions of whom that is known without compiling a pillar."""
-
-    def ask(self, minion: str) -> None:
-        """Let a minion attest again."""
 
 
 class Worker:
@@ -110,12 +62,10 @@ class Worker:
         self.nodes = Nodes(requests.api)
         self._known: dict[str, Request] = {}
         self._judged: dict[str, tuple[str, Decision, float]] = {}
-        self._waiting: dict[str, Waiting] = {}
+        self._callers = Callers(cluster, ground, self.nodes, tokens, settings.wait_seconds)
+        # By request: whose it is, and until when its certificate is waited for. A token whose certificate did
+        # not come by then is removed by a sweep.
         self._issuing: dict[str, tuple[str, float]] = {}
-        self._unheard: dict[str, Knock] = {}
-        self._cold: set[str] = set()
-        self._given: dict[tuple[str, str], float] = {}
-        self._sweeps = False
         self._watch = threading.Event()
 
     def run(self, knocks: Iterable[Knock]) -> None:
@@ -127,15 +77,14 @@ class Worker:
         Raises:
             ApiError: the API server is gone or a right is missing; what was not decided stays pending.
         """
-        self._hear(knocks)
+        self._callers.hear(knocks)
         found, version = self.requests.items()
         self._take([Seen(self._watch, Listed(found))])
         self._look()
         if not self._is_waited_for():
             return
-        threading.Thread(
-            target=_watch, args=(self.requests, version, self.mail, self._watch), daemon=True
-        ).start()
+        spoken = (self.requests, version, self.mail, self._watch)
+        threading.Thread(target=watch, args=spoken, daemon=True).start()
         try:
             self._work()
         finally:
@@ -144,28 +93,24 @@ class Worker:
     def _work(self) -> None:
         pause, until = 1.0, time.monotonic() + LINGER_SECONDS
         while self._is_waited_for() or time.monotonic() < until:
-            is_idle = not self._unheard
-            came = self.mail.take((pause if self._waiting else LINGER_SECONDS) if is_idle else 0)
+            is_idle = not self._callers.any_unheard
+            came = self.mail.take((pause if self._callers.any_waiting else LINGER_SECONDS) if is_idle else 0)
             pause = min(2 * pause, LOOK_SECONDS) if is_idle and not came else 1.0
             self._take(came)
+            if is_idle:
+                self._callers.hear_again()
             self._look()
             if self._is_waited_for() or any(isinstance(one, Knock) for one in came):
                 until = time.monotonic() + LINGER_SECONDS
 
     def unanswered(self) -> list[Knock]:
         """Return the knocks that a run which failed leaves to the next."""
-        waiting = {
-            minion: Knock(minion, frozenset(one.lacks), one.token)
-            for minion, one in self._waiting.items()
-            if one.lacks
-        }
-        sweep = [Knock(None)] if self._sweeps else []
-        return [*sweep, *(waiting | self._unheard).values()]
+        return self._callers.unanswered()
 
     def _take(self, mail: Iterable[Any]) -> None:
         for one in mail:
             if isinstance(one, Knock):
-                self._hear([one])
+                self._callers.hear([one])
             elif one.watch is self._watch:
                 self._see(one.what)
 
@@ -175,63 +120,11 @@ class Worker:
         if isinstance(what, Listed):
             self._known = {request["metadata"]["name"]: request for request in what.requests}
         elif what["type"] == "DELETED":
-            self._known.pop(what["object"]["metadata"]["name"], None)
+            name = what["object"]["metadata"]["name"]
+            self._known.pop(name, None)
+            self._judged.pop(name, None)
         else:
             self._known[what["object"]["metadata"]["name"]] = what["object"]
-
-    def _hear(self, knocks: Iterable[Knock]) -> None:
-        """Put minions on the list of those to look at; a sweep puts all of them there."""
-        for knock in knocks:
-            if knock.minion is None:
-                self._sweeps = True
-                self._unheard = {minion: Knock(minion) for minion in self.ground.accepted()} | self._unheard
-            else:
-                self._unheard[knock.minion] = knock
-
-    def _answer(self) -> None:
-        """Make the tokens valid of those who lack a certificate, and wait for their requests."""
-        if self._sweeps:
-            self.tokens.sweep(self._ready)
-            self._sweeps = False
-        new = self._unheard.keys() - self._cold
-        self._cold |= new - self.ground.known_minions(new)
-        cold = [minion for minion in self._unheard if minion in self._cold][:COLD]
-        knocks = {minion: self._unheard[minion] for minion in (*(self._unheard.keys() - self._cold), *cold)}
-        owners = self._owners(knocks)
-        approved = self._approved()
-        lacking = {
-            minion: {
-                lack
-                for lack in self._lacks(knocks[minion])
-                if not self._is_late(knocks[minion], lack, approved.get((owner.name, lack)))
-            }
-            for minion, owner in owners.items()
-        }
-        firsts = {minion: owners[minion].name for minion, lacks in lacking.items() if CLIENT in lacks}
-        states = self.nodes.states(dict.fromkeys(firsts.values(), False))
-        self.tokens.make_valid(
-            [
-                (owners[minion], knocks[minion].token)
-                for minion, name in firsts.items()
-                if not states[name]["ready"]
-            ]
-        )
-        # Not before: an outage up to here leaves them to the next worker.
-        self._unheard = {minion: one for minion, one in self._unheard.items() if minion not in knocks}
-        self._cold -= knocks.keys()
-        until = time.monotonic() + self.settings.wait_seconds
-        self._waiting |= {
-            minion: Waiting(owners[minion].name, lacks, until, knocks[minion].token)
-            for minion, lacks in lacking.items()
-            if lacks
-        }
-
-    def _is_late(self, knock: Knock, lack: str, approved: datetime | None) -> bool:
-        """Tell whether a knock is from before its certificate was approved. One from after that is of a
-        kubelet that crashed meanwhile; of one without a time it is not known, for a moment."""
-        if knock.stamp:
-            return knock.is_before(approved)
-        return time.monotonic() - self._given.get((knock.minion, lack), float("-inf")) < ISSUE_SECONDS
 
     def _approved(self) -> dict[tuple[str | None, str], datetime]:
         """Return, by node and what it lacked, when its last certificate was approved."""
@@ -242,28 +135,11 @@ class Worker:
                 found[key] = max(approved, found.get(key, approved))
         return found
 
-    def _ready(self, names: Iterable[str]) -> set[str]:
-        states = self.nodes.states(dict.fromkeys(names, True))
-        return {name for name, state in states.items() if state["ready"]}
-
-    def _owners(self, minions: Iterable[str]) -> dict[str, Any]:
-        """Return who the minions are that are nodes of this cluster, each the only one of its name."""
-        found = self.ground.identities(minions)
-        ours = {one.name for one in found.values() if one and one.cluster == self.cluster}
-        return {one.minion_id: one for one in self.ground.owners(ours).values() if one.minion_id in found}
-
-    def _lacks(self, knock: Knock) -> frozenset[str]:
-        """Return what a minion lacks: by its knock or, where that does not say, by what it last attested."""
-        if knock.lacks is not None:
-            return knock.lacks
-        attested = self.ground.attestation(knock.minion)
-        return frozenset({CLIENT}) if attested and not attested["client_cert_sha256"] else frozenset()
-
     def _look(self) -> None:
         """Answer those who knocked, judge what is to be judged, and do what follows from it."""
-        if self._unheard or self._sweeps:
-            self._answer()
-        waited = {one.node for one in self._waiting.values()}
+        if self._callers.any_unheard:
+            self._callers.answer(self._approved())
+        waited = self._callers.nodes()
         todo = [request for request in self._known.values() if self._is_due(request, waited)]
         names = {kubelet_csr_facts.outline(request).node for request in todo}
         warm = self.ground.known({name for name in names if name}) | {None}
@@ -304,17 +180,12 @@ class Worker:
     def _follow(self, decision: Decision) -> None:
         name, minion, lack = decision["name"], decision["minion"], _lack(decision["signer"])
         if decision["verdict"] == "approve":
-            self._given[minion, lack] = time.monotonic()
-            if waiting := self._waiting.get(minion):
-                waiting.lacks.discard(lack)
+            self._callers.give(minion, lack)
             if decision["signer"] == CLIENT_SIGNER:
                 self.nodes.forget(decision["node"])
                 self._issuing[name] = (minion, time.monotonic() + ISSUE_SECONDS)
         elif decision["verdict"] == "ignore" and decision["rule"] in _ATTESTED:
-            # What is attested is older than the request: the minion is asked, and this looked at again.
-            self.ground.ask(minion)
-            until = time.monotonic() + self.settings.wait_seconds
-            self._waiting.setdefault(minion, Waiting(decision["node"], set(), until)).lacks.add(lack)
+            self._callers.ask(minion, decision["node"], lack)
 
     def _settle(self) -> None:
         """Remove the tokens whose certificates are there, and forget who has all that it waited for."""
@@ -325,12 +196,11 @@ class Worker:
         self._issuing = {
             name: one for name, one in self._issuing.items() if name not in issued and one[1] > now
         }
-        self._waiting = {
-            minion: one for minion, one in self._waiting.items() if one.lacks and one.until > now
-        }
+        self._callers.tidy()
 
     def _is_waited_for(self) -> bool:
-        return bool(self._unheard or self._waiting or self._issuing or not self.mail.is_empty)
+        callers = self._callers
+        return bool(callers.any_unheard or callers.any_waiting or self._issuing or not self.mail.is_empty)
 
 
 def _lack(signer: str | None) -> str:
@@ -346,23 +216,3 @@ def _approval(request: Request) -> datetime | None:
 
 def _certificate(request: Request | None) -> Any:
     return request and (request.get("status") or {}).get("certificate")
-
-
-def _watch(requests: Requests, version: str, mail: Mailbox, stop: threading.Event) -> None:
-    """Put each change into the mail until `stop` is set, and the fault that ended it."""
-    try:
-        while not stop.is_set():
-            began = time.monotonic()
-            for event in requests.watch(version, WATCH_SECONDS):
-                if event["type"] == "ERROR":  # 410: the server no longer knows that version
-                    listed, version = requests.items()
-                    mail.put(Seen(stop, Listed(listed)))
-                    break
-                version = event["object"]["metadata"]["resourceVersion"]
-                mail.put(Seen(stop, event))
-                if stop.is_set():
-                    return
-            if time.monotonic() - began < 1:  # one that ends each watch at once is not asked at once again
-                stop.wait(1)
-    except ApiError as error:
-        mail.put(Seen(stop, error))

@@ -12,7 +12,7 @@ import kube_node_knocks as knocks
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from kube_node_knocks import CLIENT, MINION_START, SERVING, START, Knock
+from kube_node_knocks import CLIENT, MINION_START, SERVING, START, UNSAID, Knock
 
 BOTH = frozenset({CLIENT, SERVING})
 NOON = datetime(2026, 11, 23, 12, tzinfo=timezone.utc)
@@ -68,12 +68,12 @@ def test_a_kubelet_that_lacks_nothing_may_say_so():
 
 
 def test_of_a_minion_that_started_it_is_not_known_what_it_lacks():
-    assert knock("salt/minion/m1/start", cmd="_minion_event", lacks=[CLIENT]).lacks is None
+    assert knock("salt/minion/m1/start", cmd="_minion_event", lacks=[CLIENT]).lacks == {UNSAID}
 
 
 @pytest.mark.parametrize("lacks", [None, 7, CLIENT, {CLIENT: 1}, [7], [CLIENT, []], [{}], (CLIENT,)])
 def test_what_is_lacked_is_not_known_where_it_has_a_wrong_type(lacks: Any):
-    assert knock(lacks=lacks).lacks is None
+    assert knock(lacks=lacks).lacks == {UNSAID}
 
 
 def test_what_nobody_can_lack_is_left_out():
@@ -133,7 +133,7 @@ def test_an_event_without_a_minion_is_no_knock(minion: Any):
 def test_whatever_an_event_holds_the_knock_in_it_has_the_right_types(tag: str, data: dict):
     found = knocks.from_event(tag, data)
     assert found is None or isinstance(found.minion, str)
-    assert found is None or found.lacks is None or found.lacks <= BOTH
+    assert found is None or found.lacks <= BOTH | {UNSAID}
     assert found is None or found.token is None or len(found.token) == 6
     assert found is None or found.stamp is None or len(found.stamp) <= 64
 
@@ -144,8 +144,8 @@ def test_a_knock_that_was_left_is_taken_as_it_was(folder: Path):
     assert knocks.take(folder) == [left]
 
 
-@pytest.mark.parametrize("lacks", [None, frozenset(), BOTH])
-def test_what_a_left_knock_says_or_does_not_say_stays(folder: Path, lacks: frozenset[str] | None):
+@pytest.mark.parametrize("lacks", [frozenset({UNSAID}), frozenset(), BOTH])
+def test_what_a_left_knock_says_or_does_not_say_stays(folder: Path, lacks: frozenset[str]):
     knocks.leave(folder, Knock("m1", lacks))
     assert knocks.take(folder) == [Knock("m1", lacks)]
 
@@ -155,10 +155,35 @@ def test_a_sweep_that_was_left_is_taken(folder: Path):
     assert knocks.take(folder) == [Knock(None)]
 
 
-def test_of_one_minions_knocks_the_newest_counts(folder: Path):
-    for lacks in (BOTH, frozenset({SERVING})):
+def test_one_minions_knocks_are_left_as_one_that_says_all(folder: Path):
+    for lacks in (BOTH, frozenset()):
         knocks.leave(folder, Knock("m1", lacks))
-    assert knocks.take(folder) == [Knock("m1", frozenset({SERVING}))]
+    assert knocks.take(folder) == [Knock("m1", BOTH)]
+
+
+@pytest.mark.parametrize("forged", [frozenset(), frozenset({SERVING}), frozenset({UNSAID}), BOTH])
+def test_a_forged_knock_takes_nothing_from_an_honest_one(forged: frozenset[str]):
+    honest, other = Knock("m1", frozenset({CLIENT})), Knock("m1", forged)
+    assert CLIENT in knocks.merged(honest, other).lacks & knocks.merged(other, honest).lacks
+
+
+def test_a_forged_knock_keeps_no_sweep_from_looking_at_what_is_attested():
+    assert UNSAID in knocks.merged(Knock("m1", frozenset()), Knock("m1")).lacks
+
+
+def test_a_token_that_one_of_two_knocks_names_is_known():
+    named = Knock("m1", BOTH, "abc123")
+    assert knocks.merged(named, Knock("m1")).token == knocks.merged(Knock("m1"), named).token == "abc123"
+
+
+def test_of_two_tokens_it_is_not_known_which_the_kubelet_has():
+    assert knocks.merged(Knock("m1", BOTH, "abc123"), Knock("m1", BOTH, "def456")).token is None
+
+
+def test_of_two_knocks_the_later_time_counts():
+    times = ["2026-11-23T12:00:00.000001", "2026-11-23T12:00:01.000000"]
+    one, other = (Knock("m1", BOTH, None, stamp) for stamp in times)
+    assert knocks.merged(one, other).stamp == knocks.merged(other, one).stamp == times[1]
 
 
 def test_a_knock_is_taken_once(folder: Path):
@@ -172,7 +197,8 @@ def test_a_knock_that_comes_while_they_are_taken_is_for_the_next_look(folder: Pa
     read = Path.read_text
 
     def read_and_knock(path: Path) -> str:
-        knocks.leave(folder, Knock("m1", frozenset({SERVING})))
+        if path.name.endswith(".taken"):
+            knocks.leave(folder, Knock("m1", frozenset({SERVING})))
         return read(path)
 
     monkeypatch.setattr(Path, "read_text", read_and_knock)

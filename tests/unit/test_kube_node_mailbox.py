@@ -6,6 +6,7 @@ import threading
 from pathlib import Path
 
 import kube_node_knocks
+import kube_node_mailbox
 from kube_node_knocks import Knock
 from kube_node_mailbox import Mailbox
 
@@ -38,6 +39,14 @@ def test_a_minion_that_knocks_again_is_heard_again():
     mail.put(FIRED)
     mail.put(later)
     assert mail.take() == [FIRED, later]
+
+
+def test_a_flood_of_knocks_fills_no_memory():
+    mail = Mailbox()
+    for number in range(kube_node_mailbox.REMEMBERED + 10):
+        mail.put(FIRED._replace(stamp=str(number)))
+    mail.take()
+    assert len(mail._heard) == kube_node_mailbox.REMEMBERED
 
 
 def test_knocks_without_a_time_are_each_heard():

@@ -8,16 +8,13 @@ The reactor calls :py:func:`knock` when a minion says that its kubelet lacks som
 from __future__ import annotations
 
 import functools
-import gc
 import logging
-import multiprocessing
-import signal
-import threading
+import os
 import time
 
 import kube_api
 import kube_node_knocks as knocks
-import kube_node_mailbox
+import kube_node_process
 import kube_node_tokens
 import kubelet_csr_table
 import salt.exceptions
@@ -249,35 +246,17 @@ def grant(cluster, kubeconfig):
 
 def _start(cluster):
     """Start a cluster's worker where none is running."""
+    kube_api.load()  # before the fork, or each worker would take most of a second for it
     folder = knocks.folder(__opts__["cachedir"], cluster)
-    # The child shares the lock with this descriptor, and holds it on when this one is closed.
-    with knocks.lock(folder) as lock:
-        if not knocks.take_lock(lock):
-            return "running"
-        kube_api.load()  # before the fork, or each worker would take most of a second for it
-        context = multiprocessing.get_context("fork")
-        context.Process(target=_work, args=(cluster, folder, lock), name=f"kube_node-{cluster}").start()
-    return "started"
+    return kube_node_process.start(folder, functools.partial(_work, cluster), _listen)
 
 
-def _work(cluster, folder, lock):
-    """Work off the knocks of a cluster, its lock held, until there are no more."""
-    # Not what the reactor does then, from which this was forked; nor what one of its threads may have locked.
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    __context__.pop("kube_node.modules", None)
-    gc.freeze()  # what the reactor has in memory stays shared with it
-    mail = kube_node_mailbox.Mailbox(folder)
-    threading.Thread(target=_listen, args=(mail,), daemon=True).start()
-    while True:
-        while not mail.is_empty:
-            try:
-                _call("kubelet_csr.work", cluster, mail)
-            except CommandExecutionError as error:
-                log.error("kube_node: %s", error)
-        knocks.release_lock(lock)
-        # A knock that came between the last look and here found the lock taken: it must not be lost.
-        if mail.is_empty or not knocks.take_lock(lock):
-            return
+def _work(cluster, mail):
+    """Work off a cluster's knocks, in the process of its worker."""
+    try:
+        _call("kubelet_csr.work", cluster, mail)
+    except CommandExecutionError as error:
+        log.error("kube_node: %s", error)
 
 
 def _listen(mail):
@@ -298,10 +277,11 @@ def _call(function, *args):
     ``salt.cmd`` would do the same, but gathers the grains and loads every module anew each time: eight times
     slower.
     """
-    if "kube_node.modules" not in __context__:
+    process, modules = __context__.get("kube_node.modules", (None, None))
+    if process != os.getpid():  # a worker's own: in those of the reactor a thread may have locked something
         opts = {**__opts__, "grains": {}}
-        __context__["kube_node.modules"] = salt.loader.minion_mods(opts, utils=salt.loader.utils(opts))
-    modules = __context__["kube_node.modules"]
+        modules = salt.loader.minion_mods(opts, utils=salt.loader.utils(opts))
+        __context__["kube_node.modules"] = os.getpid(), modules
     if function not in modules:
         raise CommandExecutionError(
             f"{modules.missing_fun_string(function)} Run 'salt-run saltutil.sync_all' on the master; "

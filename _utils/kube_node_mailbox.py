@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import queue
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -23,10 +24,11 @@ class Mailbox:
 
     Args:
         folder: where knocks are left; None where there is none.
+        alive: is called as often as the worker looks into its mail, or says otherwise that it is at work.
     """
 
-    def __init__(self, folder: Path | None = None) -> None:
-        self._folder = folder
+    def __init__(self, folder: Path | None = None, alive: Callable[[], None] = lambda: None) -> None:
+        self._folder, self.alive = folder, alive
         self._queue: queue.Queue = queue.Queue()
         self._heard: dict[tuple[str | None, str | None], None] = {}
 
@@ -36,6 +38,7 @@ class Mailbox:
 
     def take(self, seconds: float = 0) -> list[Any]:
         """Return what is there; where there is nothing, what comes within some seconds, a second at most."""
+        self.alive()
         found = self._left()
         wait = 0 if found else min(seconds, FOLDER_SECONDS)
         try:

@@ -147,6 +147,7 @@ class Worker:
         cold = [one for one in todo if kubelet_csr_facts.outline(one).node not in warm]
         slices += [cold[start : start + COLD] for start in range(0, len(cold), COLD)]
         for some in filter(None, slices):
+            self.mail.alive()
             self._judge(some)
         self._settle()
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 import fcntl
 import shutil
 import socket
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -21,6 +22,13 @@ from integration.kubelets import TOKENS, prepare
 
 CLUSTER = "demo"
 RBAC = "/apis/rbac.authorization.k8s.io/v1"
+
+
+@pytest.fixture(scope="session")
+def salt_factories_default_root_dir():
+    """Return a folder of this run alone, of a short name: a socket's path may have 107 letters."""
+    with tempfile.TemporaryDirectory(prefix="kn-") as folder:
+        yield Path(folder)
 
 
 @pytest.fixture(scope="session")

@@ -3,7 +3,6 @@ simulated. And the double alone, in the test's own process, for what is between 
 
 from __future__ import annotations
 
-import fcntl
 import shutil
 import socket
 import tempfile
@@ -11,6 +10,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import kube_api
+import kube_node_register
+import kube_node_tokens
 import pytest
 import yaml
 from lab import apiserver, pki
@@ -18,9 +19,10 @@ from lab.controlplane import ControlPlane
 from saltfactories.utils import random_string
 from unit.lab.apiserver_cluster import Cluster
 
+from integration import workers
 from integration.kubelets import TOKENS, prepare
+from integration.workers import CLUSTER
 
-CLUSTER = "demo"
 RBAC = "/apis/rbac.authorization.k8s.io/v1"
 
 
@@ -76,7 +78,7 @@ def master(salt_factories, control_plane, pillar, formula, tmp_path_factory):
         node = {"node": {"addresses": [f"10.77.0.{number}"]}, "certificates": {"bootstrap_token": token}}
         (pillar_root / f"{minion}.sls").write_text(yaml.safe_dump({"kube_node": pillar | node}))
     with factory.started():
-        synced = factory.salt_run_cli().run("saltutil.sync_all")
+        synced = factory.salt_run_cli(timeout=120).run("saltutil.sync_all")
         assert synced.returncode == 0, synced
         yield factory
 
@@ -92,8 +94,15 @@ def minions(master):
         yield daemons
 
 
+@pytest.fixture(scope="session")
+def on_minion(master, minions):
+    """Return a function that runs an execution function on a minion, without a process of salt-call's."""
+    client = master.salt_client()
+    return lambda minion, *call, **options: client.run(*call, minion_tgt=minion, **options)
+
+
 @pytest.fixture
-def change_pillar(master, minions):
+def change_pillar(master, on_minion):
     """Return a function that lets another change a minion's pillar for one test; the minion fetches it."""
     folder, before = Path(master.config["pillar_roots"]["base"][-1]), {}
 
@@ -103,12 +112,12 @@ def change_pillar(master, minions):
         content = yaml.safe_load(path.read_text())
         how(content["kube_node"])
         path.write_text(yaml.safe_dump(content))
-        minions[minion].salt_call_cli().run("pillar.items")
+        on_minion(minion, "pillar.items")
 
     yield change
     for minion, text in before.items():
         (folder / f"{minion}.sls").write_text(text)
-        minions[minion].salt_call_cli().run("pillar.items")
+        on_minion(minion, "pillar.items")
 
 
 @pytest.fixture
@@ -119,12 +128,14 @@ def rewrite(change_pillar):
 
 @pytest.fixture
 def quiet(control_plane: ControlPlane, master) -> None:
-    """Leave no node and no request of another test, and no knock that is still being worked on."""
-    for lock in Path(master.config["cachedir"], "kube_node").glob("*.lock"):
-        with lock.open("w") as file:
-            fcntl.flock(file, fcntl.LOCK_EX)
-    for kind in ("csr", "nodes"):
-        control_plane.kubectl("delete", kind, "--all")
+    """Leave nothing of another test: no node, request, knock or derived token, and no worker that waits."""
+    workers.end(master)
+    register = kube_node_register.of_master(master.config["cachedir"])
+    for made in register.made(CLUSTER):
+        name = kube_node_tokens.name(made.token_id)
+        control_plane.kubectl("delete", "secret", "--namespace=kube-system", "--ignore-not-found", name)
+        register.drop_made([made])
+    control_plane.kubectl("delete", "csr,nodes", "--all")
 
 
 @pytest.fixture(scope="session")

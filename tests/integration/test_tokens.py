@@ -3,18 +3,16 @@ server; only the kubelets are simulated."""
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable
 from pathlib import Path
 
+import kube_node_audit
 import kube_node_tokens
-import psutil
 import pytest
-import yaml
 from lab.waiting import until
 
-from integration.kubelets import TOKENS, Kubelet, conditions
+from integration.kubelets import TOKENS, Kubelet
 
 EVENT = "kube_node/kubelet/start"
 
@@ -27,32 +25,38 @@ def derived(change_pillar, quiet) -> None:
 
 
 @pytest.fixture
-def token(minions) -> Callable[[str], str]:
+def token(on_minion) -> Callable[..., str]:
     """Return a function that gives the token in a minion's pillar, as the minion gets it."""
 
-    def get(minion: str) -> str:
-        key = "kube_node:certificates:bootstrap_token"
-        return minions[minion].salt_call_cli().run("pillar.get", key, "unmask=True").data
+    def get(minion: str, **options: object) -> str:
+        pillar = on_minion(minion, "pillar.items", unmask=True, **options)
+        return pillar["kube_node"]["certificates"]["bootstrap_token"]
 
     return get
 
 
 @pytest.fixture
-def knock(minions) -> Callable[..., None]:
+def knock(on_minion) -> Callable[..., None]:
     """Return a function that sends a minion's knock, as kube-node-knock.service does."""
 
     def send(minion: str, **said: object) -> None:
-        assert minions[minion].salt_call_cli().run("event.send", EVENT, **said).data is True
+        assert on_minion(minion, "event.send", EVENT, **said) is True
 
     return send
 
 
 @pytest.fixture
-def verdicts(runner) -> Callable[[], dict[str, tuple[str, str]]]:
-    """Return a function that gives verdict and rule of what is pending, by request."""
-    return lambda: {
-        one["name"]: (one["verdict"], one["rule"]) for one in runner.run("kube_node.pending").data
-    }
+def judged(master) -> Callable[[list[str]], dict[str, tuple[str, str]]]:
+    """Return a function that gives the worker's verdict and rule on some requests, once it has judged all."""
+    log = Path(master.config["log_file"]).with_name("kube_node_audit.log")
+
+    def verdicts(requests: list[str]) -> dict[str, tuple[str, str]]:
+        found = {one["name"]: (one["verdict"], one["rule"]) for one in kube_node_audit.read(log, 50)}
+        return {request: found[request] for request in requests if request in found}
+
+    return lambda *requests: until(
+        lambda: (found := verdicts(requests)).keys() >= set(requests) and found, "verdicts", seconds=20
+    )
 
 
 @pytest.fixture
@@ -107,13 +111,13 @@ def test_a_token_of_a_key_that_was_replaced_still_lets_its_minion_in(
 
 
 def test_tokens_that_were_swapped_let_neither_minion_in_as_the_other(
-    derived, token, knock, control_plane, tmp_path, verdicts
+    derived, token, knock, control_plane, tmp_path, judged
 ):
     for minion in TOKENS:
         knock(minion)
     swapped = {"worker-1": token("worker-2"), "worker-2": token("worker-1")}
     asked = [Kubelet(control_plane, name, tmp_path, other).ask_client() for name, other in swapped.items()]
-    assert verdicts() == dict.fromkeys(asked, ("ignore", "bootstrap_token"))
+    assert judged(*asked) == dict.fromkeys(asked, ("ignore", "bootstrap_token"))
 
 
 def test_a_renamed_minion_gets_in_by_its_new_name_and_token(
@@ -129,86 +133,19 @@ def test_a_renamed_minion_gets_in_by_its_new_name_and_token(
 
 
 def test_a_renamed_minion_gets_in_by_its_old_name_no_more(
-    derived, token, rewrite, knock, control_plane, tmp_path, verdicts
+    derived, token, rewrite, knock, control_plane, tmp_path, judged
 ):
     rewrite("worker-1", name="rack-7")
     knock("worker-1")
     request = Kubelet(control_plane, "worker-1", tmp_path, token("worker-1")).ask_client()
-    assert verdicts() == {request: ("ignore", "node_known")}
+    assert judged(request) == {request: ("ignore", "node_known")}
 
 
-def test_a_minion_that_overrides_its_name_gets_no_token_that_is_ever_valid(
-    derived, token, minions, knock, secrets
-):
-    forged = (
-        minions["worker-2"]
-        .salt_call_cli()
-        .run("pillar.items", "pillar={kube_node: {node: {name: worker-1}}}", "unmask=True")
-    )
-    stolen = forged.data["kube_node"]["certificates"]["bootstrap_token"]
+def test_a_minion_that_overrides_its_name_gets_no_token_that_is_ever_valid(derived, token, knock, secrets):
+    stolen = token("worker-2", pillar={"kube_node": {"node": {"name": "worker-1"}}})
     for minion in TOKENS:
         knock(minion, token=stolen.split(".")[0])
-    until(lambda: token("worker-2").split(".")[0] in secrets(), "a token", seconds=20)
-    assert stolen not in (token("worker-1"), token("worker-2"))
+    own = [token(minion) for minion in TOKENS]
+    until(lambda: {one.split(".")[0] for one in own} <= secrets(), "both tokens", seconds=20)
+    assert stolen not in own
     assert stolen.split(".")[0] not in secrets()
-
-
-def worker_of(master) -> psutil.Process | None:
-    """Return the process that holds the cluster's lock."""
-    lock = str(Path(master.config["cachedir"], "kube_node", "demo.lock"))
-
-    def holds(process: psutil.Process) -> bool:
-        try:
-            return lock in [file.path for file in process.open_files()]
-        except psutil.NoSuchProcess:  # it ended meanwhile
-            return False
-
-    return next(filter(holds, psutil.Process(master.pid).children(recursive=True)), None)
-
-
-def test_a_sweep_finishes_what_a_worker_left_that_was_killed(
-    derived, token, knock, runner, control_plane, tmp_path, secrets, master
-):
-    own = token("worker-1")
-    knock("worker-1", token=own.split(".")[0])
-    until(lambda: own.split(".")[0] in secrets(), "a token", seconds=20)
-    worker = until(lambda: worker_of(master), "a worker", seconds=5)
-    os.kill(worker.pid, 9)
-    until(lambda: not psutil.pid_exists(worker.pid) or worker.status() == "zombie", "its end", seconds=5)
-    kubelet = Kubelet(control_plane, "worker-1", tmp_path, own)
-    request = kubelet.ask_client()
-    assert conditions(control_plane, request) == {}
-    assert runner.run("kube_node.sweep").data == {"demo": "started"}
-    assert kubelet.certificate(request)
-    until(lambda: own.split(".")[0] not in secrets(), "its Secret to be removed", seconds=20)
-
-
-@pytest.fixture
-def newcomer(master, minions, pillar, control_plane, quiet):
-    """Return a third minion, running, with a token of the operator's; and forget it afterwards."""
-    folder = Path(master.config["pillar_roots"]["base"][-1])
-    top, ours = folder / "top.sls", folder / "worker-3.sls"
-    before = top.read_text()
-    token = "cccccc.0123456789abcdef"
-    node = {"node": {"addresses": ["10.77.0.13"]}, "certificates": {"bootstrap_token": token}}
-    ours.write_text(yaml.safe_dump({"kube_node": pillar | node}))
-    top.write_text(yaml.safe_dump({"base": {minion: [minion] for minion in (*TOKENS, "worker-3")}}))
-    control_plane.bootstrap_token(token)
-    daemon = master.salt_minion_daemon("worker-3", overrides={"log_level": "info"})
-    with daemon.started():
-        yield daemon
-    master.salt_key_cli().run("-d", "worker-3", "-y")
-    top.write_text(before)
-    ours.unlink()
-
-
-def test_a_minion_that_was_deleted_is_nobody_until_it_is_accepted_anew(
-    newcomer, master, control_plane, tmp_path, verdicts
-):
-    request = Kubelet(control_plane, "worker-3", tmp_path, "cccccc.0123456789abcdef").ask_client()
-    assert verdicts() == {request: ("approve", "approved_token")}
-    newcomer.terminate()
-    assert master.salt_key_cli().run("-d", "worker-3", "-y").returncode == 0
-    assert verdicts() == {request: ("ignore", "node_known")}
-    newcomer.start()
-    assert Kubelet(control_plane, "worker-3", tmp_path, "cccccc.0123456789abcdef").certificate(request)

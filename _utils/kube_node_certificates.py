@@ -18,7 +18,9 @@ from cryptography.hazmat.primitives import serialization
 
 MISSING, UNREADABLE, EARLY = "missing", "unreadable", "not yet valid"
 GOOD, RENEWING, EXPIRED = "good", "within its renewal window", "expired"
-USABLE = (GOOD, RENEWING)
+# Nobody but this machine's own clock says that one is not valid yet: the API server goes by its own, and the
+# kubelet looks at the end alone (bootstrap.go, isClientConfigStillValid).
+USABLE = (EARLY, GOOD, RENEWING)
 # client-go's certificate manager renews at 70 to 90 % of the lifetime (jitteryDuration).
 RENEWAL = 0.7
 LARGEST = 1024 * 1024
@@ -40,7 +42,7 @@ class Certificate:
 
     @property
     def usable(self) -> bool:
-        """Whether the API server takes it."""
+        """Whether the kubelet works with it."""
         return self.state in USABLE
 
 
@@ -79,8 +81,8 @@ def attestation(
 
     Returns:
         `client_cert_sha256`, of the client certificate's DER, which the API server writes into a request as
-        `credential-id`, where it is valid; `spki_sha256`, of that key's SubjectPublicKeyInfo. Each None where
-        there is none.
+        `credential-id`, where the kubelet works with it; `spki_sha256`, of that key's SubjectPublicKeyInfo.
+        Each None where there is none.
     """
     found = look(client, now)
     return {

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import kube_api
+import kube_node_knocks
 import kube_node_register
 import kube_node_tokens
 import pytest
@@ -61,7 +62,8 @@ def master(salt_factories, control_plane, pillar, formula, tmp_path_factory):
     """Return a running master with the configuration of docs/examples/master.conf."""
     pillar_root = tmp_path_factory.mktemp("pillar")
     config = yaml.safe_load((formula / "docs/examples/master.conf").read_text())
-    config["kube_node"]["wait_seconds"] = 5
+    config["kube_node"]["wait_seconds"] = 30
+    del config["schedule"]  # a sweep would decide in the middle of a test what is to be seen pending
     config |= {
         "file_roots": {"base": [str(formula)]},
         "pillar_roots": {"base": [str(pillar_root)]},
@@ -136,6 +138,46 @@ def quiet(control_plane: ControlPlane, master) -> None:
         control_plane.kubectl("delete", "secret", "--namespace=kube-system", "--ignore-not-found", name)
         register.drop_made([made])
     control_plane.kubectl("delete", "csr,nodes", "--all")
+
+
+@pytest.fixture
+def secrets(control_plane: ControlPlane) -> Callable[[], set[str]]:
+    """Return a function that gives the ids of the tokens that are valid in the cluster."""
+
+    def get() -> set[str]:
+        names = control_plane.kubectl("get", "secrets", "--namespace=kube-system", "--output=name").split()
+        prefix = "secret/bootstrap-token-"
+        return {name.removeprefix(prefix) for name in names if name.startswith(prefix)}
+
+    return get
+
+
+@pytest.fixture
+def derived(change_pillar, quiet) -> None:
+    """Leave the tokens of both minions to the master."""
+    for minion in TOKENS:
+        change_pillar(minion, lambda tree: tree.pop("certificates"))
+
+
+@pytest.fixture
+def token(on_minion) -> Callable[..., str]:
+    """Return a function that gives the token in a minion's pillar, as the minion gets it."""
+
+    def get(minion: str, **options: object) -> str:
+        pillar = on_minion(minion, "pillar.items", unmask=True, **options)
+        return pillar["kube_node"]["certificates"]["bootstrap_token"]
+
+    return get
+
+
+@pytest.fixture
+def knock(on_minion) -> Callable[..., None]:
+    """Return a function that sends a minion's knock, as kube-node-knock.service does."""
+
+    def send(minion: str, **said: object) -> None:
+        assert on_minion(minion, "event.send", kube_node_knocks.START, **said) is True
+
+    return send
 
 
 @pytest.fixture(scope="session")

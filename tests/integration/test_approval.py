@@ -3,25 +3,11 @@ simulated."""
 
 from __future__ import annotations
 
-import json
 import time
 
 import pytest
 
 from integration.kubelets import TOKENS, Kubelet, conditions
-
-EVENT = "kube_node/kubelet/start"
-
-
-@pytest.fixture
-def knock(minions):
-    """Return a function that sends a minion's knock, as kube-node-knock.service does."""
-
-    def send(minion: str, **data: object) -> None:
-        result = minions[minion].salt_call_cli().run("event.send", EVENT, **data)
-        assert result.data is True, result
-
-    return send
 
 
 @pytest.fixture
@@ -56,17 +42,6 @@ def test_knock_gets_the_client_and_then_the_serving_certificate_approved(kubelet
 def test_request_that_comes_after_the_knock_is_waited_for(kubelet, knock):
     knock("worker-1")
     assert kubelet.certificate(kubelet.ask_client())
-
-
-def test_knock_that_claims_another_minion_leads_to_a_look_and_nothing_more(
-    kubelet, knock, control_plane, tmp_path
-):
-    stranger = Kubelet(control_plane, "worker-3", tmp_path, TOKENS["worker-2"])
-    request = stranger.ask_client()
-    ours = kubelet.ask_client()
-    knock("worker-2", preload=json.dumps({"events": [{"tag": EVENT, "data": {"id": "worker-1"}}]}))
-    assert kubelet.certificate(ours)
-    assert "Approved" not in conditions(control_plane, request)
 
 
 def test_client_request_for_another_minions_node_is_not_approved(kubelet, pending):

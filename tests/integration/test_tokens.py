@@ -14,36 +14,6 @@ from lab.waiting import until
 
 from integration.kubelets import TOKENS, Kubelet
 
-EVENT = "kube_node/kubelet/start"
-
-
-@pytest.fixture
-def derived(change_pillar, quiet) -> None:
-    """Leave the tokens of both minions to the master."""
-    for minion in TOKENS:
-        change_pillar(minion, lambda tree: tree.pop("certificates"))
-
-
-@pytest.fixture
-def token(on_minion) -> Callable[..., str]:
-    """Return a function that gives the token in a minion's pillar, as the minion gets it."""
-
-    def get(minion: str, **options: object) -> str:
-        pillar = on_minion(minion, "pillar.items", unmask=True, **options)
-        return pillar["kube_node"]["certificates"]["bootstrap_token"]
-
-    return get
-
-
-@pytest.fixture
-def knock(on_minion) -> Callable[..., None]:
-    """Return a function that sends a minion's knock, as kube-node-knock.service does."""
-
-    def send(minion: str, **said: object) -> None:
-        assert on_minion(minion, "event.send", EVENT, **said) is True
-
-    return send
-
 
 @pytest.fixture
 def judged(master) -> Callable[[list[str]], dict[str, tuple[str, str]]]:
@@ -57,18 +27,6 @@ def judged(master) -> Callable[[list[str]], dict[str, tuple[str, str]]]:
     return lambda *requests: until(
         lambda: (found := verdicts(requests)).keys() >= set(requests) and found, "verdicts", seconds=20
     )
-
-
-@pytest.fixture
-def secrets(control_plane) -> Callable[[], set[str]]:
-    """Return a function that gives the ids of the tokens that are valid in the cluster."""
-
-    def get() -> set[str]:
-        names = control_plane.kubectl("get", "secrets", "--namespace=kube-system", "--output=name").split()
-        prefix = "secret/bootstrap-token-"
-        return {name.removeprefix(prefix) for name in names if name.startswith(prefix)}
-
-    return get
 
 
 def test_a_minion_gets_in_by_the_token_that_came_with_its_pillar(

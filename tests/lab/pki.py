@@ -20,8 +20,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 LIFETIME = timedelta(days=365)
-# A machine whose clock is a little late still takes a certificate made this second.
-CLOCK_SKEW = timedelta(minutes=5)
+# A cluster is older than its nodes: a machine whose clock is minutes late takes its certificates.
+CLOCK_SKEW = timedelta(hours=1)
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from lab import host
+from lab import host, waiting
 from lab.lab import Lab
 from lab.machine import Machine
 
@@ -43,3 +43,19 @@ def invocations(machine: Machine) -> dict[str, str]:
         unit: machine.run("systemctl", "show", "--property=InvocationID", "--value", unit).stdout.strip()
         for unit in UNITS
     }
+
+
+def await_ready(lab: Lab, machine: Machine, seconds: float = 90) -> None:
+    """Return when a machine is a Ready node."""
+    name = machine.minion_id
+
+    def is_ready() -> bool:
+        nodes = json.loads(lab.control_plane.kubectl("get", "nodes", "--output=json"))["items"]
+        return any(
+            condition["type"] == "Ready" and condition["status"] == "True"
+            for node in nodes
+            if node["metadata"]["name"] == name
+            for condition in node["status"].get("conditions", [])
+        )
+
+    waiting.until(is_ready, f"{name} being Ready", seconds, interval=0.5)

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import json
-
 import pytest
-from lab import waiting
 from lab.machine import Machine
 
-from nodes.conftest import changed, highstate, invocations
+from nodes.conftest import await_ready, changed, highstate, invocations
 
 PKI = "/var/lib/kubelet/pki"
 BOOTSTRAP = "/etc/kubernetes/bootstrap.kubeconfig"
@@ -100,16 +97,6 @@ def test_a_machine_that_was_off_for_long_comes_back_by_itself(lab, machine):
     machine.run("sh", "-c", f"rm {PKI}/*")
     lab.control_plane.kubectl("delete", "node", machine.minion_id)
     machine.run("systemctl", "start", "kubelet")
-
-    def is_ready() -> bool:
-        nodes = json.loads(lab.control_plane.kubectl("get", "nodes", "--output=json"))["items"]
-        return any(
-            condition["type"] == "Ready" and condition["status"] == "True"
-            for node in nodes
-            if node["metadata"]["name"] == machine.minion_id
-            for condition in node["status"].get("conditions", [])
-        )
-
-    waiting.until(is_ready, f"{machine.minion_id} being Ready again", seconds=90, interval=1)
+    await_ready(lab, machine)
     assert OTHER_TOKEN not in machine.run("cat", BOOTSTRAP).stdout
     assert machine.run("stat", "--format=%a %U", BOOTSTRAP).stdout.strip() == "600 root"

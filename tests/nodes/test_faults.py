@@ -1,0 +1,96 @@
+"""What goes wrong on one machine: its minion is killed, or its clock is wrong. It gets in all the same."""
+
+from __future__ import annotations
+
+import time
+from datetime import datetime
+
+import pytest
+from lab import waiting
+from lab.machine import Machine
+
+from nodes.conftest import await_ready, changed, highstate
+
+PKI = "/var/lib/kubelet/pki"
+CLIENT = f"{PKI}/kubelet-client-current.pem"
+KUBECONFIG = "/etc/kubernetes/kubelet.kubeconfig"
+KNOCK = "kube-node-knock.service"
+FAKE_CLOCK = "/usr/lib/*/faketime/libfaketimeMT.so.1"
+SECONDS = 30
+
+
+@pytest.fixture
+def machine(lab) -> Machine:
+    """Return the second machine as one that never was a node: its kubelet is off, its Node is gone."""
+    machine = lab.machines[1]
+    machine.run("systemctl", "stop", "kubelet")
+    machine.run("sh", "-c", f"rm -rf {PKI} {KUBECONFIG}")
+    lab.control_plane.kubectl("delete", "node", machine.minion_id)
+    yield machine
+    machine.run("systemctl", "start", "salt-minion", "kubelet")
+    await_ready(lab, machine)
+
+
+def start_kubelet_and_kill_minion(machine: Machine) -> None:
+    machine.run("sh", "-c", "systemctl start --no-block kubelet; systemctl kill --signal=KILL salt-minion")
+    assert machine.run("systemctl", "is-active", "salt-minion", check=False).returncode != 0
+
+
+def test_a_machine_whose_minion_was_killed_gets_in_by_its_kubelets_own_knock(lab, machine):
+    start_kubelet_and_kill_minion(machine)
+    await_ready(lab, machine)
+
+
+@pytest.fixture
+def silent(machine):
+    """Return the machine whose kubelet does not knock when it starts."""
+    machine.run("systemctl", "mask", "--runtime", KNOCK)
+    yield machine
+    machine.run("systemctl", "unmask", "--runtime", KNOCK)
+
+
+def test_a_machine_whose_minion_was_killed_before_it_knocked_gets_in_when_it_is_back(lab, silent):
+    start_kubelet_and_kill_minion(silent)
+    silent.run("systemctl", "start", "salt-minion")
+    await_ready(lab, silent)
+
+
+def test_a_machine_whose_minion_was_killed_and_stays_away_gets_in_by_the_sweep(lab, silent):
+    waiting.until(lambda: attested(lab, silent) is None, "what it attests without a certificate", SECONDS)
+    start_kubelet_and_kill_minion(silent)
+    lab.master.salt_run("kube_node.sweep")
+    await_ready(lab, silent)
+
+
+@pytest.fixture(params=[600, -600], ids=["ahead", "behind"])
+def skewed(request, lab, machine):
+    """Return the machine, and the seconds by which the clock of its minion and kubelet is wrong: simulated,
+    for the clock is the kernel's."""
+    if lab.control_plane.flavour == "real":
+        pytest.skip("libfaketime does not reach the real kubelet, which asks the kernel itself")
+    library = machine.run("sh", "-c", f"ls {FAKE_CLOCK}").stdout.strip()
+    clock = {"LD_PRELOAD": library, "FAKETIME": f"{request.param:+}", "FAKETIME_DONT_FAKE_MONOTONIC": "1"}
+    machine.run("systemctl", "set-environment", *(f"{key}={value}" for key, value in clock.items()))
+    machine.run("systemctl", "restart", "salt-minion")
+    machine.run("systemctl", "start", "--no-block", "kubelet")
+    yield machine, request.param
+    machine.run("systemctl", "unset-environment", *clock)
+    machine.run("systemctl", "restart", "salt-minion", "kubelet")
+
+
+def test_a_machine_whose_clock_is_ten_minutes_wrong_gets_in(lab, skewed):
+    machine, seconds = skewed
+    await_ready(lab, machine)
+    made = machine.run("readlink", CLIENT).stdout.strip().rpartition("kubelet-client-")[2]
+    made = datetime.strptime(made, "%Y-%m-%d-%H-%M-%S.pem").timestamp()
+    assert abs(made - time.time() - seconds) < 120
+    [own] = lab.master.salt(machine.minion_id, "kube_node.attestation").values()
+    assert own["client_cert_sha256"]
+    waiting.until(lambda: attested(lab, machine) == own["client_cert_sha256"], "what it attests", SECONDS)
+    assert changed(highstate(lab, machine.minion_id)[machine.minion_id]) == set()
+
+
+def attested(lab, machine: Machine) -> str | None:
+    """Return the digest of the certificate that the master has of a minion."""
+    mine = lab.master.salt_run("mine.get", machine.minion_id, "kube_node.attestation")
+    return mine[machine.minion_id]["client_cert_sha256"]

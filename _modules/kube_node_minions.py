@@ -33,7 +33,11 @@ __virtualname__ = "kube_node_minions"
 DAY, TEN_MINUTES = 86_400, 600
 # A minion that keeps changing what its cached pillar says costs a compilation now and then, not at each look.
 SETTLE_SECONDS = 10
-LATELY_SECONDS = 1
+# What was looked at a moment ago is believed: many ask within one pass. So is what took long to find out,
+# that no more than a part of the time goes into looking: Salt lists 10,000 keys in a second or two.
+LATELY_SECONDS, LATELY_TIMES = 1, 4
+# So many keys are looked up in the list of all.
+MANY = 100
 MINE = "kube_node.attestation"
 
 
@@ -162,7 +166,7 @@ def identities(minions):
 
         salt-run salt.cmd kube_node_minions.identities '[worker-1]'
     """
-    return _identities({minion for minion in minions if is_accepted(minion)})
+    return _identities(_accepted(minions))
 
 
 def known_minions(minions):
@@ -178,7 +182,7 @@ def known_minions(minions):
 
         salt-run salt.cmd kube_node_minions.known_minions '[worker-1]'
     """
-    ids = {minion for minion in minions if is_accepted(minion)}
+    ids = _accepted(minions)
     entries = _register().entries(ids)
     fresh = {minion for minion, entry in entries.items() if _is_fresh(minion, entry)}
     return (set(minions) - ids) | fresh | _foreign(ids - fresh)
@@ -226,13 +230,22 @@ def attestation(minion):
     return digests | {"at": cache.updated("mine", minion) or 0}
 
 
+def _accepted(minions):
+    """Return those of some minions whose keys are accepted."""
+    minions = {minion for minion in minions if isinstance(minion, str)}
+    if len(minions) > MANY:
+        return minions & _lately("accepted", accepted)
+    return {minion for minion in minions if is_accepted(minion)}
+
+
 def _claims(cluster, names):
     """Return by node name the accepted minions that may be it."""
     register = _register()
     claims = register.claims(cluster, names)
     for name in names:
         claims[name].add(name)
-    claims = {name: {one for one in minions if is_accepted(one)} for name, minions in claims.items()}
+    alive = _accepted(set().union(*claims.values()))
+    claims = {name: minions & alive for name, minions in claims.items()}
     unsure = _lately("accepted", accepted) - register.current(_sources(), time.time() - _believed_seconds())
     for minion in unsure - _foreign(unsure):
         hint = _hint(minion).identity
@@ -290,11 +303,14 @@ def _sources():
 
 
 def _lately(name, look):
-    """Return what a look gave that was made within the last second: many ask within one pass."""
-    at, found = __context__.get(f"kube_node.{name}", (float("-inf"), None))
-    if time.monotonic() - at > LATELY_SECONDS:
+    """Return what a look gave that was made lately."""
+    until, found = __context__.get(f"kube_node.{name}", (float("-inf"), None))
+    if time.monotonic() > until:
+        began = time.monotonic()
         found = look()
-        __context__[f"kube_node.{name}"] = (time.monotonic(), found)
+        now = time.monotonic()
+        until = now + max(LATELY_SECONDS, LATELY_TIMES * (now - began))
+        __context__[f"kube_node.{name}"] = (until, found)
     return found
 
 

@@ -123,9 +123,20 @@ class Api:
         with ThreadPoolExecutor(min(CONNECTIONS, len(items)), "kube_node") as pool:
             return list(pool.map(function, items))
 
-    def items(self, path: str, query: dict[str, Any] | None = None) -> tuple[list[dict[str, Any]], str]:
-        """Return all objects of a collection, read in pages, and the resourceVersion to watch from."""
-        found: list[dict[str, Any]] = []
+    def items(
+        self,
+        path: str,
+        query: dict[str, Any] | None = None,
+        keep: Callable[[dict[str, Any]], Any] = lambda item: item,
+    ) -> tuple[list[Any], str]:
+        """Return all objects of a collection, read in pages, and the resourceVersion to watch from.
+
+        Args:
+            path: the collection's.
+            query: further parameters.
+            keep: gives what is kept of each object; a page is gone before the next one is read.
+        """
+        found: list[Any] = []
         query = {"limit": PAGE, **(query or {})}
         while True:
             try:
@@ -139,7 +150,7 @@ class Api:
                 continue
             # A list says once what its items are; one by one, they say it themselves.
             kind = {"apiVersion": page.get("apiVersion"), "kind": str(page.get("kind")).removesuffix("List")}
-            found += [kind | item for item in page.get("items") or []]
+            found += [keep(kind | item) for item in page.get("items") or []]
             metadata = page.get("metadata") or {}
             if not metadata.get("continue"):
                 return found, metadata.get("resourceVersion", "")

@@ -41,13 +41,12 @@ class Requests:
             ApiError: the API server cannot be asked, or serves neither version.
         """
         try:
-            found, version = self.api.items(self.path)
+            return self.api.items(self.path, keep=as_v1)
         except ApiError as error:
             if error.status != 404 or self._version == OLD:
                 raise
             self._version = OLD
             return self.items()
-        return [as_v1(request) for request in found], version
 
     def get(self, name: str) -> dict[str, Any] | None:
         """Return one request, or None where it is gone."""
@@ -89,12 +88,16 @@ def condition(kind: str, reason: str, message: str) -> dict[str, str]:
 
 
 def as_v1(request: dict[str, Any]) -> dict[str, Any]:
-    """Return a request as certificates.k8s.io/v1 would show it.
+    """Return a request as certificates.k8s.io/v1 would show it, without its managedFields.
+
+    A write without them leaves them as they are, and they are half of the object. Source: apimachinery
+    pkg/util/managedfields/internal/fieldmanager.go (Update).
 
     Up to 1.17 there are no signers: one signer signs whatever is approved, and the usages say what it is for.
     From 1.18 the server itself names the kubelets' two signers, and what it calls legacy-unknown is not a
     kubelet's. Source: pkg/apis/certificates/v1beta1/defaults.go.
     """
+    (request.get("metadata") or {}).pop("managedFields", None)
     if request.get("apiVersion") != "certificates.k8s.io/v1beta1":
         return request
     spec = request.get("spec")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import kubelet_csr_nodes
@@ -38,10 +39,10 @@ class Api:
             raise self.error or ApiError(404, "not found")
         return self.nodes[name]
 
-    def items(self, path: str) -> tuple[list[dict[str, Any]], str]:
+    def items(self, path: str, keep: Callable[[dict[str, Any]], Any]) -> tuple[list[Any], str]:
         assert path == PATH
         self.asked.append("all")
-        return list(self.nodes.values()), "1"
+        return [keep(node) for node in self.nodes.values()], "1"
 
 
 @pytest.fixture

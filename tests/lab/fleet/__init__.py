@@ -15,11 +15,12 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 
+import kube_api
 import kube_node_tokens
 import yaml
 
@@ -28,10 +29,10 @@ from lab.controlplane import ControlPlane
 from lab.master import PROJECT, Master
 
 from . import minions
-from .orders import Faults, Orders, Pace
+from .orders import CLIENT_SIGNER, SERVING_SIGNER, Faults, Orders, Pace
 from .report import Report
 
-__all__ = ["Faults", "Fleet", "Pace", "Report"]
+__all__ = ["CLIENT_SIGNER", "SERVING_SIGNER", "Faults", "Fleet", "Pace", "Report"]
 
 PYTHON_PATH = os.pathsep.join([str(PROJECT / "tests"), str(PROJECT / "_utils")])
 CLUSTER = "fleet"
@@ -58,10 +59,22 @@ class Fleet:
         (self.master.pillar / "fleet.sls").write_text(yaml.safe_dump({"kube_node": self._pillar()}))
         (self.master.pillar / "top.sls").write_text(yaml.safe_dump(top))
 
-    def attest(self, client_cert_sha256: str | None = None, spki_sha256: str | None = None) -> None:
-        """Puts into each minion's mine what its beacon would: its certificate, or that it has none."""
-        found = {"client_cert_sha256": client_cert_sha256, "spki_sha256": spki_sha256}
-        minions.attest(self.master, dict.fromkeys(self.minions, found))
+    def attest(self, without: Collection[str] = ()) -> None:
+        """Puts into each minion's mine what its beacon would: its certificate or, of those `without`, that it
+        has none."""
+        found = {one: None if one in without else minions.certificate(one) for one in self.minions}
+        minions.attest(self.master, {one: {"client_cert_sha256": has} for one, has in found.items()})
+
+    def register(self, down: Collection[str] = ()) -> None:
+        """Makes each minion's Node, as its kubelet did once; all but those `down` are Ready."""
+        api = kube_api.Api(str(self.plane.admin_kubeconfig))
+
+        def make(minion: str) -> None:
+            conditions = [{"type": "Ready", "status": "Unknown" if minion in down else "True"}]
+            body = {"metadata": {"name": minion}, "status": {"conditions": conditions}}
+            api.request("POST", "/api/v1/nodes", {"apiVersion": "v1", "kind": "Node"} | body)
+
+        api.each(make, self.minions)
 
     def warm(self, seconds: float = 600) -> float:
         """Lets the master find out who these minions are, as when they start; returns the seconds it took."""
@@ -79,22 +92,42 @@ class Fleet:
         lock = self.master.cache / f"kube_node/{CLUSTER}.lock"
         waiting.until(lambda: _is_free(lock), "the end of the master's work", seconds)
 
-    def knock(self, pace: Pace | None = None, faults: Faults | None = None, seconds: float = 120) -> Report:
-        """Starts every kubelet, and returns when each has its certificate, or after so many seconds."""
-        with self.started(pace, faults, seconds) as process:
+    def knock(
+        self, pace: Pace | None = None, faults: Faults | None = None, seconds: float = 120, **what: object
+    ) -> Report:
+        """Starts every kubelet, and returns when each has its certificate, or after so many seconds; `what`
+        is as for `started`."""
+        with self.started(pace, faults, seconds, **what) as process:
             return self.report(process)
 
     @contextmanager
     def started(
-        self, pace: Pace | None = None, faults: Faults | None = None, seconds: float = 120
+        self,
+        pace: Pace | None = None,
+        faults: Faults | None = None,
+        seconds: float = 120,
+        some: Collection[str] | None = None,
+        signer: str = CLIENT_SIGNER,
+        renew: bool = False,
     ) -> Iterator[subprocess.Popen[str]]:
-        """Starts every kubelet; the process that plays them ends with the context at the latest."""
+        """Starts kubelets; the process that plays them ends with the context at the latest.
+
+        Args:
+            pace: When things happen.
+            faults: What goes wrong.
+            seconds: When to give up.
+            some: The minions whose kubelets they are; all of them where it is left out.
+            signer: Whom the kubelets ask.
+            renew: They have client certificates, which are attested, and Nodes; else they have their tokens.
+        """
+        starting = self.minions if some is None else some
         orders = Orders(
             url=self.plane.url,
             ca=str(self.plane.ca_file),
             admin=[str(self.plane.directory / f"admin.{end}") for end in ("crt", "key")],
             sockets=str(self.master.sockets),
-            tokens=self.tokens(),
+            tokens=dict.fromkeys(starting) if renew else self.tokens(starting),
+            signer=signer,
             seconds=seconds,
             pace=pace or Pace(),
             faults=faults or Faults(),
@@ -125,15 +158,14 @@ class Fleet:
             raise RuntimeError(f"the fleet's process ended with {process.returncode}; it wrote why to stderr")
         return Report.read(told)
 
-    def tokens(self) -> dict[str, str]:
+    def tokens(self, some: Collection[str]) -> dict[str, str]:
         """The bootstrap token that each minion's pillar gives it now, by minion id.
 
         Derived here as the master's external pillar does, where compiling each pillar would take a minute.
         """
         now = time.time()
         return {
-            minion: str(kube_node_tokens.current(self._keys, CLUSTER, minion, minion, now))
-            for minion in self.minions
+            minion: str(kube_node_tokens.current(self._keys, CLUSTER, minion, minion, now)) for minion in some
         }
 
     @cached_property

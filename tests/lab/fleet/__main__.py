@@ -30,7 +30,7 @@ async def play(orders: Orders) -> Report:
             return loop.run_in_executor(thread, fire, *knock)
 
         kubelets = [
-            Kubelet(minion, token, orders.pace, orders.faults, knock)
+            Kubelet(minion, token, orders.signer, orders.pace, orders.faults, knock)
             for minion, token in orders.tokens.items()
         ]
         async with Api(orders) as api:

@@ -10,6 +10,7 @@ from typing import Any
 
 import aiohttp
 
+from .minions import certificate
 from .orders import Orders
 
 CSRS = "/apis/certificates.k8s.io/v1/certificatesigningrequests"
@@ -41,20 +42,21 @@ class Api:
         await self._kubelets.close()
         await self._admin.close()
 
-    async def post(self, body: bytes, token: str) -> str:
-        """Creates a request by a bootstrap token; returns its name.
+    async def post(self, body: bytes, node: str, token: str | None) -> str:
+        """Creates a node's request, by its bootstrap token or else as if by its certificate; returns its name.
 
         What passes by itself (429, a server that is away) is tried again, as client-go does.
 
         Raises:
             Refused: 401.
         """
-        headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
+        by, headers = self._kubelets, {"Authorization": f"Bearer {token}"}
+        if token is None:
+            by, headers = self._admin, _as_node(node)
+        headers["Content-Type"] = "application/json"
         while True:
             try:
-                async with self._kubelets.post(
-                    f"{self._orders.url}{CSRS}", data=body, headers=headers
-                ) as answer:
+                async with by.post(f"{self._orders.url}{CSRS}", data=body, headers=headers) as answer:
                     if answer.status == 201:
                         return (await answer.json(content_type=None))["metadata"]["name"]
                     if answer.status == 401:
@@ -102,3 +104,12 @@ class Api:
             tls.load_cert_chain(*certificate)
         connector = aiohttp.TCPConnector(limit=CONNECTIONS, ssl=tls)
         return aiohttp.ClientSession(connector=connector, timeout=aiohttp.ClientTimeout(total=None))
+
+
+def _as_node(node: str) -> dict[str, str]:
+    """Returns what makes of an administrator's request one by a node's client certificate (impersonation)."""
+    return {
+        "Impersonate-User": f"system:node:{node}",
+        "Impersonate-Group": "system:nodes",
+        "Impersonate-Extra-authentication.kubernetes.io%2Fcredential-id": f"X509SHA256={certificate(node)}",
+    }

@@ -20,10 +20,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from .api import Api, Refused
-from .orders import Faults, Pace
+from .orders import CLIENT_SIGNER, SERVING_SIGNER, Faults, Pace
 from .report import Course
-
-SIGNER = "kubernetes.io/kube-apiserver-client-kubelet"
 
 
 class Kubelet:
@@ -31,14 +29,17 @@ class Kubelet:
 
     Args:
         minion: The minion's id, and the node's name.
-        token: Its bootstrap token.
+        token: Its bootstrap token; None where it has a client certificate.
+        signer: Whom it asks.
         pace: When it does things.
         faults: What goes wrong with it.
         knock: Fires the minion's knock; what it returns is awaited.
     """
 
-    def __init__(self, minion: str, token: str, pace: Pace, faults: Faults, knock: Callable) -> None:
-        self.course = Course(minion)
+    def __init__(
+        self, minion: str, token: str | None, signer: str, pace: Pace, faults: Faults, knock: Callable
+    ) -> None:
+        self.course, self._signer = Course(minion), signer
         self.token, self._pace, self._faults, self._knock = token, pace, faults, knock
         self._asked = self._new_request()
         self._answered = asyncio.Event()
@@ -63,9 +64,14 @@ class Kubelet:
             await self._ask(api)
             await asyncio.sleep(_jittered(self._faults.crash_pause))
             self._begin_anew()
+        if self._pace.request < 0:
+            register(self)
+            await self._ask(api)
+            await asyncio.sleep(-self._pace.request)
         await self._start(register)
         for pause in self._pauses():
-            await self._ask(api)
+            if not self.course.created:
+                await self._ask(api)
             await self._answered.wait()
             if self.course.issued:
                 break
@@ -79,7 +85,7 @@ class Kubelet:
         register(self)
         await self._knock_once()
         self._knocking = asyncio.create_task(self._knock_again())
-        await asyncio.sleep(_jittered(self._pace.request))
+        await asyncio.sleep(_jittered(max(self._pace.request, 0)))
 
     def take(self, request: dict) -> None:
         """Takes note of what became of its request."""
@@ -104,10 +110,10 @@ class Kubelet:
         self.course.created = self.course.approved = self.course.issued = 0.0
 
     async def _ask(self, api: Api) -> None:
-        body = _body(self._asked)
+        body = _body(self._asked, self._signer)
         for pause in self._pauses():
             try:
-                self._note(await api.post(body, self.token), time.time())
+                self._note(await api.post(body, self.course.minion, self.token), time.time())
                 return
             except Refused:
                 self.course.refused += 1
@@ -122,7 +128,8 @@ class Kubelet:
         if self._faults.silent:
             return
         self.course.knocks += 1
-        fired = await self._knock(self.course.minion, self.token, beacon)
+        lacks = "serving" if self._signer == SERVING_SIGNER else "client"
+        fired = await self._knock(self.course.minion, self.token, lacks, beacon)
         self.course.knocked = self.course.knocked or fired
 
     async def _knock_again(self) -> None:
@@ -148,12 +155,17 @@ class Kubelet:
         ]
         name = x509.Name([x509.NameAttribute(*attribute) for attribute in subject])
         key = ec.generate_private_key(ec.SECP256R1())
-        request = x509.CertificateSigningRequestBuilder().subject_name(name).sign(key, hashes.SHA256())
+        builder = x509.CertificateSigningRequestBuilder().subject_name(name)
+        if self._signer == SERVING_SIGNER:
+            names = x509.SubjectAlternativeName([x509.DNSName(self.course.minion)])
+            builder = builder.add_extension(names, critical=False)
+        request = builder.sign(key, hashes.SHA256())
         return base64.b64encode(request.public_bytes(serialization.Encoding.PEM)).decode()
 
 
-def _body(request: str) -> bytes:
-    spec = {"request": request, "signerName": SIGNER, "usages": ["digital signature", "client auth"]}
+def _body(request: str, signer: str) -> bytes:
+    purpose = "client auth" if signer == CLIENT_SIGNER else "server auth"
+    spec = {"request": request, "signerName": signer, "usages": ["digital signature", purpose]}
     body = {"apiVersion": "certificates.k8s.io/v1", "kind": "CertificateSigningRequest", "spec": spec}
     return json.dumps(body | {"metadata": {"generateName": "csr-"}}).encode()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import secrets
 from collections.abc import Iterable
 
@@ -30,6 +31,11 @@ def accept(master: Master, minions: Iterable[str]) -> None:
         (folder / minion).write_bytes(_public_key())
 
 
+def certificate(node: str) -> str:
+    """Returns the digest that stands for the client certificate which a node has already; there is none."""
+    return hashlib.sha256(node.encode()).hexdigest()
+
+
 def attest(master: Master, found: dict[str, dict[str, str | None]]) -> None:
     """Stores these minions' mine records as the master does when they send them: each under its id."""
     cache = salt.cache.factory(salt.config.master_config(str(master.config / "master")))
@@ -48,9 +54,9 @@ class Bus:
         options = {"transport": "zeromq", "sock_dir": sockets}
         self._event = salt.utils.event.get_event("master", sock_dir=sockets, opts=options, listen=False)
 
-    def knock(self, minion: str, token: str, beacon: bool) -> None:
+    def knock(self, minion: str, token: str | None, lacks: str, beacon: bool) -> None:
         """Fires what a minion fires whose kubelet started without a certificate, or its beacon's event."""
-        data = {"id": minion, "lacks": ["client"], "token": token.split(".")[0]}
+        data = {"id": minion, "lacks": [lacks], "token": token and token.split(".")[0]}
         self._event.fire_event(data, BEACON.format(minion=minion) if beacon else START)
 
     def close(self) -> None:

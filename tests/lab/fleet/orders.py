@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass, field
 
+CLIENT_SIGNER, SERVING_SIGNER = "kubernetes.io/kube-apiserver-client-kubelet", "kubernetes.io/kubelet-serving"
+
 
 @dataclass(frozen=True)
 class Pace:
@@ -12,7 +14,8 @@ class Pace:
 
     Attributes:
         spread: All kubelets start within this time, evenly.
-        request: From a kubelet's start to its first request.
+        request: From a kubelet's start, and its minion's knock, to its first request. Less than 0: the request
+            comes first, and the knock so long after it.
         pause: From a kubelet's first refusal (401) to its next request; twice as long after each further one.
         longest_pause: What those pauses grow to.
         again: From a minion's knock to its beacon's first one, while its kubelet lacks a certificate; twice
@@ -56,7 +59,9 @@ class Orders:
         ca: The path of its authority's certificate.
         admin: The paths of an administrator's certificate and key, for the one watch of all kubelets.
         sockets: The folder with the sockets of the master's event bus.
-        tokens: Each minion's bootstrap token, by minion id, which is its node's name as well.
+        tokens: Each minion's bootstrap token, by minion id, which is its node's name as well. Without one a
+            kubelet has its client certificate already.
+        signer: Whom the kubelets ask.
         seconds: When to give up.
         pace: How fast.
         faults: What goes wrong.
@@ -66,7 +71,8 @@ class Orders:
     ca: str
     admin: list[str]
     sockets: str
-    tokens: dict[str, str]
+    tokens: dict[str, str | None]
+    signer: str = CLIENT_SIGNER
     seconds: float = 120.0
     pace: Pace = field(default_factory=Pace)
     faults: Faults = field(default_factory=Faults)

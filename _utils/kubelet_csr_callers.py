@@ -90,13 +90,13 @@ class Callers:
         return {one.node for one in self._waiting.values()}
 
     def hear(self, knocks: Iterable[Knock]) -> None:
-        """Put minions on the list of those to look at; a sweep puts all of them there."""
+        """Put minions on the list of those to look at; a sweep puts all there that may lack a certificate."""
         for knock in knocks:
             if knock.minion is not None:
                 self._unheard[knock.minion] = merged(self._unheard.get(knock.minion), knock)
             else:
                 self._sweeps = True
-                self.hear(map(Knock, self._ground.accepted()))
+                self.hear(Knock(minion) for minion in self._ground.accepted() if not self._has_client(minion))
 
     def hear_again(self) -> None:
         """Look once more at those whose tokens the API server did not take at the time."""
@@ -192,9 +192,13 @@ class Callers:
         """Return what a minion lacks: by its knock and, where one does not say, by what it last attested."""
         if UNSAID not in knock.lacks:
             return knock.lacks
-        attested = self._ground.attestation(knock.minion)
-        is_without = attested and not attested["client_cert_sha256"]
+        is_without = self._has_client(knock.minion) is False
         return knock.lacks - {UNSAID} | ({CLIENT} if is_without else set())
+
+    def _has_client(self, minion: str) -> bool | None:
+        """Tell whether a minion attests a client certificate; None where it attests nothing."""
+        attested = self._ground.attestation(minion)
+        return bool(attested["client_cert_sha256"]) if attested else None
 
     def _is_late(self, knock: Knock, lack: str, approved: datetime | None) -> bool:
         """Tell whether a knock is from before its certificate was approved. One from after that is of a

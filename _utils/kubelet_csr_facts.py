@@ -16,6 +16,9 @@ from kubelet_csr_nodes import ABSENT, Nodes
 
 TOKEN_USER = "system:bootstrap:"
 _USUAL_CHARACTERS = 4096
+# More than are in a cluster at once (a decided one stays for an hour): looked through in turn, a cache that
+# does not hold all of them holds none.
+_OUTLINES = 16_384
 
 
 class Ground(Protocol):
@@ -45,7 +48,7 @@ def outline(request: Mapping[str, Any]) -> kubelet_csr_request.Outline:
     return kubelet_csr_request.outline(request)
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=_OUTLINES)
 def _outline(content: str) -> kubelet_csr_request.Outline:
     return kubelet_csr_request.outline({"spec": {"request": content}})
 

@@ -29,6 +29,14 @@ def test_a_sweep_makes_no_token_valid_for_a_minion_that_attests_a_certificate(cl
     assert secrets(cluster) == []
 
 
+def test_a_sweep_compiles_no_pillar_of_a_minion_that_attests_a_certificate(look):
+    ground = Ground.of(ONE, TWO)
+    attest(ground, "a" * 64, -60)
+    ground.cold = {ONE.minion_id, TWO.minion_id}
+    look(ground, Knock(None))
+    assert ground.compiled == [{TWO.minion_id}]
+
+
 def test_a_minion_whose_knock_was_lost_gets_in_by_a_sweep(cluster, work):
     ground = Ground.of(ONE)
     attest(ground, None, -60)

@@ -43,7 +43,8 @@ class Api:
         await self._admin.close()
 
     async def post(self, body: bytes, node: str, token: str | None) -> str:
-        """Creates a node's request, by its bootstrap token or else as if by its certificate; returns its name.
+        """Creates a node's request, by its bootstrap token or else as if by its certificate; returns the
+        request's name.
 
         What passes by itself (429, a server that is away) is tried again, as client-go does.
 

@@ -14,8 +14,8 @@ class Pace:
 
     Attributes:
         spread: All kubelets start within this time, evenly.
-        request: From a kubelet's start, and its minion's knock, to its first request. Less than 0: the request
-            comes first, and the knock so long after it.
+        request: From a kubelet's start, with its minion's knock, to its first request. Less than 0: the
+            knock comes so long after the request.
         pause: From a kubelet's first refusal (401) to its next request; twice as long after each further one.
         longest_pause: What those pauses grow to.
         again: From a minion's knock to its beacon's first one, while its kubelet lacks a certificate; twice

@@ -1,7 +1,7 @@
 # Everything below runs in a virtual environment that the first target makes by itself, in the cache, outside this folder.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-down demo-shell demo-kubectl demo-salt render versions bench-render bench-beacon bench-approve test test-unit test-functional test-integration test-nodes lint venv clean-cache
+.PHONY: help demo demo-down demo-shell demo-kubectl demo-salt render versions bench-render bench-beacon bench-approve bench-storm bench-day test test-unit test-functional test-integration test-nodes lint venv clean-cache
 
 PYTHON ?= python3
 NODE ?= worker-1
@@ -47,6 +47,9 @@ bench-approve: ## Approving N=300 requests: the shell line, ours, a bare client
 
 bench-storm: ## N=1000 simulated nodes knock within a second at a real master; ARGS=--help
 	@$(call python) && PATH="$$(dirname "$$python"):$$PATH" "$$python" benchmarks/storm.py --nodes $(or $(N),1000) $(ARGS)
+
+bench-day: ## A simulated day of N=10000 nodes: renewals, a rack that returns, sweeps; ARGS=--help
+	@$(call python) && PATH="$$(dirname "$$python"):$$PATH" "$$python" benchmarks/day.py --nodes $(or $(N),10000) $(ARGS)
 
 test: ## Every tier; what this machine can't run is skipped and named at the end
 	@$(call python,--try-machines) && "$$python" -m pytest $(ARGS)

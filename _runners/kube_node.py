@@ -12,7 +12,6 @@ import logging
 import os
 import time
 
-import kube_api
 import kube_node_knocks as knocks
 import kube_node_process
 import kube_node_tokens
@@ -246,7 +245,6 @@ def grant(cluster, kubeconfig):
 
 def _start(cluster):
     """Start a cluster's worker where none is running."""
-    kube_api.load()  # before the fork, or each worker would take most of a second for it
     folder = knocks.folder(__opts__["cachedir"], cluster)
     return kube_node_process.start(folder, functools.partial(_work, cluster), _listen)
 

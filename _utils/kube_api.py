@@ -28,12 +28,6 @@ PASSING = (429, 500, 502, 503, 504)
 Item, Answer = TypeVar("Item"), TypeVar("Answer")
 
 
-def load() -> None:
-    """Import what a connection needs: only a master needs it, and it takes most of a second."""
-    import kubernetes.config  # noqa: F401
-    import urllib3  # noqa: F401
-
-
 class ApiError(Exception):
     """The API server could not be asked, or refused.
 
@@ -69,7 +63,8 @@ class Api:
     """
 
     def __init__(self, kubeconfig: str) -> None:
-        import urllib3  # here for the same reason as in `load`
+        # Here, for they take 16 MB: a minion needs neither, and of a master's processes the worker alone.
+        import urllib3
         from kubernetes import client, config
 
         settings = client.Configuration()

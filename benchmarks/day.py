@@ -1,13 +1,14 @@
 """A simulated day of many nodes at one master: renewals, a rack that returns, and the sweeps.
 
-`make -s bench-day N=10000` prints a table; its last line is one JSON object. The minions and kubelets are simulated
-(tests/lab/fleet), and so is the time: a day passes in `--seconds`. Master and API server are as in the storm.
+`make -s bench-day N=10000` prints a table; its last line is one JSON object. Simulated are the minions and
+kubelets (tests/lab/fleet), and the time: a day passes in `--seconds`. Master and API server are as in the
+storm.
 
-It is a bad day: all nodes were made within one week. Certificates of a year are renewed at 70 to 90 % of their
-life, evenly spread by the kubelets' jitter, so that all of the first renewals fall into 73 days: N/73 client and
-as many serving certificates a day. A rack that was off until its certificates had expired returns in the middle of
-the day. All others attest their certificates and have Ready Nodes. Sweeps are made by hand; what those of a day
-take is reckoned from some before it, while nothing else is going on.
+It is a bad day: all nodes were made within one week. Certificates of a year are renewed at 70 to 90 % of
+their life, evenly spread by the kubelets' jitter, so that all of the first renewals fall into 73 days: N/73
+client and as many serving certificates a day. A rack that was off until its certificates had expired returns
+in the middle of the day. All others attest their certificates and have Ready Nodes. Sweeps are made by hand;
+what those of a day take is reckoned from some before it, while nothing else is going on.
 """
 
 from __future__ import annotations
@@ -24,12 +25,12 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from storm import Cpu, Memory
 from lab.cluster import APPROVER
 from lab.controlplane import ControlPlane
 from lab.fleet import SERVING_SIGNER, Fleet, Pace
 from lab.master import Master
 from lab.network import Loopback, free_port
+from storm import Cpu, Memory
 
 DAY_SECONDS = 86_400
 RENEWAL_DAYS = 365 * (0.9 - 0.7)
@@ -61,7 +62,7 @@ def measure(fleet: Fleet, options: argparse.Namespace) -> dict[str, Any]:
         list(itertools.islice(nodes, count)) for count in (options.rack, renewals, renewals)
     )
     fleet.enrol()
-    fleet.attest(without=rack)
+    fleet.attest()
     fleet.register(down=rack)
     master.salt_run("kube_node.sweep")  # its register is empty at first
     sweep = _runner_cpu(master, "kube_node.sweep") - _runner_cpu(master, "test.arg")
@@ -79,11 +80,12 @@ def measure(fleet: Fleet, options: argparse.Namespace) -> dict[str, Any]:
         ]
         while (passed := time.monotonic() - began) < options.seconds:
             if passed > options.seconds / 2 and len(processes) == 2:
+                fleet.attest(rack, certified=False)
                 processes.append(start(rack, Pace()))
             master.salt_run("kube_node.sweep")
             time.sleep(max(0, options.sweep - (time.monotonic() - began - passed)))
         reports += map(fleet.report, processes)
-        fleet.attest()
+        fleet.attest(rack)
         reports.append(
             fleet.knock(Pace(), seconds=LATE_SECONDS, some=rack, renew=True, signer=SERVING_SIGNER)
         )

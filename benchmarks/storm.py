@@ -105,14 +105,17 @@ def measure(fleet: Fleet, options: argparse.Namespace) -> dict[str, Any]:
     master, plane = fleet.master, fleet.plane
     fleet.enrol()
     if options.silent:
-        fleet.attest()
+        fleet.attest(certified=False)
     warm = None if options.cold else fleet.warm()
+    if options.renew:
+        fleet.attest()
+        fleet.register()
     log_begins = master.log.stat().st_size
     before = len(plane.requests_of(APPROVER))
     pace = Pace(spread=options.spread, request=options.request, pause=options.pause, again=options.again)
     faults = Faults(silent=options.silent, crashes=options.crashes)
     with Memory(master) as memory, Cpu(master) as cpu:
-        report = fleet.knock(pace, faults, options.seconds)
+        report = fleet.knock(pace, faults, options.seconds, renew=options.renew)
     rest = time.monotonic()
     fleet.rest(REST_SECONDS)
     asked = plane.requests_of(APPROVER)[before:]
@@ -151,14 +154,17 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--nodes", type=int, default=1000)
     parser.add_argument("--cold", action="store_true", help="the master knows nothing of its minions yet")
     parser.add_argument("--spread", type=float, default=Pace.spread, help="all kubelets start within (s)")
-    parser.add_argument("--request", type=float, default=Pace.request, help="from start to request (s)")
+    parser.add_argument(
+        "--request", type=float, default=Pace.request, help="from knock to request (s), < 0: the other way"
+    )
     parser.add_argument(
         "--pause", type=float, default=Pace.pause, help="from the first 401 to another try (s)"
     )
     parser.add_argument("--again", type=float, default=Pace.again, help="to a second knock (s), 0: none")
     parser.add_argument("--silent", action="store_true", help="no knock reaches the master")
+    parser.add_argument("--renew", action="store_true", help="the kubelets have certificates, which end")
     parser.add_argument("--crashes", type=int, default=Faults.crashes, help="of each kubelet at first")
-    parser.add_argument("--seconds", type=float, default=300, help="when to give up")
+    parser.add_argument("--seconds", type=float, default=600, help="when to give up")
     parser.add_argument("--log-level", default="warning", help="the master's")
     return parser.parse_args()
 

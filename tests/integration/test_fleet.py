@@ -42,7 +42,7 @@ def test_fleet_that_knocks_at_once_is_let_in(fleet):
 
 def test_sweep_lets_in_a_fleet_whose_knocks_are_all_lost(fleet):
     thirty = fleet(30)
-    thirty.attest(without=thirty.minions)
+    thirty.attest(certified=False)
     with thirty.started(QUICK, Faults(silent=True), seconds=25) as process:
         thirty.master.salt_run("kube_node.sweep")
         report = thirty.report(process)

@@ -59,11 +59,10 @@ class Fleet:
         (self.master.pillar / "fleet.sls").write_text(yaml.safe_dump({"kube_node": self._pillar()}))
         (self.master.pillar / "top.sls").write_text(yaml.safe_dump(top))
 
-    def attest(self, without: Collection[str] = ()) -> None:
-        """Puts into each minion's mine what its beacon would: its certificate or, of those `without`, that it
-        has none."""
-        found = {one: None if one in without else minions.certificate(one) for one in self.minions}
-        minions.attest(self.master, {one: {"client_cert_sha256": has} for one, has in found.items()})
+    def attest(self, some: Collection[str] | None = None, certified: bool = True) -> None:
+        """Puts into minions' mine what their beacons would: their certificates, or that they have none."""
+        digests = {one: minions.certificate(one) if certified else None for one in some or self.minions}
+        minions.attest(self.master, {one: {"client_cert_sha256": it} for one, it in digests.items()})
 
     def register(self, down: Collection[str] = ()) -> None:
         """Makes each minion's Node, as its kubelet did once; all but those `down` are Ready."""

@@ -53,10 +53,6 @@ def node_at_work(control_plane, name: str) -> None:
     control_plane.kubectl("patch", "node", name, "--subresource=status", "--type=merge", f"--patch={patch}")
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="a Secret is registered after it was made: one killed between leaves it until it expires",
-)
 def test_a_sweep_removes_the_secrets_that_a_worker_had_just_made_when_it_was_killed(
     derived, knock, held_up, runner, control_plane, secrets, master
 ):

@@ -69,9 +69,10 @@ def test_one_that_hangs_is_ended_and_the_next_one_tells_where(folder: Path, monk
     kube_node_knocks.leave(folder, Knock("m1"))
     start(folder, hang)
     until(lambda: is_free(folder), "the watchdog", SECONDS)
-    with caplog.at_level(logging.ERROR):
+    monkeypatch.undo()
+    with caplog.at_level(logging.ERROR, "kube_node_process"):
         assert start(folder, lambda mail: mail.take()) == "started"
-    [told] = caplog.messages
+    [told] = [one.message for one in caplog.records if one.name == "kube_node_process"]
     assert told.startswith("kube_node: the last worker of demo hung")
     assert "in hang" in told
     until(lambda: is_free(folder), "the end of the process", SECONDS)

@@ -14,8 +14,8 @@ from kube_node_knocks import CLIENT, UNSAID, Knock, merged
 from kubelet_csr_nodes import Nodes
 from kubelet_csr_tokens import Tokens
 
-# The signer takes a moment, and so does the word of its certificate.
-ISSUE_SECONDS = 10
+# An approved request's word is on its way for a moment.
+LATE_SECONDS = 10
 # Requests of nodes whose pillar must be compiled first, a tenth of a second each, keep no others waiting.
 COLD = 16
 
@@ -205,7 +205,7 @@ class Callers:
         kubelet that crashed meanwhile; of one without a time it is not known, for a moment."""
         if knock.stamp:
             return knock.is_before(approved)
-        return time.monotonic() - self._given.get((knock.minion, lack), float("-inf")) < ISSUE_SECONDS
+        return time.monotonic() - self._given.get((knock.minion, lack), float("-inf")) < LATE_SECONDS
 
     def _ready(self, names: Iterable[str]) -> set[str]:
         states = self._nodes.states(dict.fromkeys(names, True))

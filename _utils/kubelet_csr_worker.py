@@ -18,7 +18,7 @@ from kube_node_approver import Settings
 from kube_node_knocks import CLIENT, SERVING, Knock
 from kube_node_mailbox import Mailbox
 from kubelet_csr_api import CLIENT_SIGNER, SERVING_SIGNER, Requests
-from kubelet_csr_callers import COLD, ISSUE_SECONDS, Callers, Ground
+from kubelet_csr_callers import COLD, Callers, Ground
 from kubelet_csr_case import moment
 from kubelet_csr_nodes import Nodes
 from kubelet_csr_tokens import Tokens
@@ -28,6 +28,8 @@ from kubelet_csr_watch import Listed, Seen, watch
 LOOK_SECONDS = 8
 # After its last minion a worker listens on for a moment: knocks come late when many come at once.
 LINGER_SECONDS = 1.0
+# kube-controller-manager signs some 20 requests a second, so that it takes a minute for a thousand.
+ISSUE_SECONDS = 300
 _ATTESTED = ("credential", "attested_key")
 
 Request = dict[str, Any]

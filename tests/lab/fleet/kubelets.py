@@ -125,7 +125,7 @@ class Kubelet:
         self.course.created = self.course.created or now
 
     async def _knock_once(self, beacon: bool = False) -> None:
-        if self._faults.silent:
+        if self._faults.silent or self._usable:
             return
         self.course.knocks += 1
         lacks = "serving" if self._signer == SERVING_SIGNER else "client"

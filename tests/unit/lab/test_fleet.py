@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
+from dataclasses import replace
 
 import pytest
 from cryptography import x509
 from lab.fleet.api import Refused
 from lab.fleet.kubelets import Kubelet
-from lab.fleet.orders import Faults, Orders, Pace
+from lab.fleet.orders import CLIENT_SIGNER, SERVING_SIGNER, Faults, Orders, Pace
 from lab.fleet.report import Course, Report
 
 TOKEN = "abcdef.0123456789abcdef"
@@ -20,16 +21,17 @@ AT_ONCE = Pace(spread=0, request=0, pause=0.001, longest_pause=0.004, again=0)
 class Server:
     """An API server that refuses so often, and then creates requests; `decide` says what becomes of each."""
 
-    def __init__(self, refusals: int = 0, decide=None) -> None:
-        self.refusals, self.bodies = refusals, []
+    def __init__(self, refusals: int = 0, decide=None, token: str | None = TOKEN) -> None:
+        self.refusals, self.bodies, self.token = refusals, [], token
         self._decide = decide or (lambda _: {"certificate": "eA=="})
         self._owners = {}
+        self.knocks = []
 
     def register(self, kubelet: Kubelet) -> None:
         self._owners[kubelet.owns()] = kubelet
 
-    async def post(self, body: bytes, token: str) -> str:
-        assert token == TOKEN
+    async def post(self, body: bytes, node: str, token: str | None) -> str:
+        assert (node, token) == ("node-00000", self.token)
         if self.refusals:
             self.refusals -= 1
             raise Refused
@@ -42,13 +44,21 @@ class Server:
         return name
 
 
-def run(server: Server, faults: Faults = Faults()) -> Course:  # noqa: B008 - frozen
-    async def knock(*_: object) -> float:
+def run(
+    server: Server,
+    faults: Faults = Faults(),  # noqa: B008 - frozen
+    signer: str = CLIENT_SIGNER,
+    seconds: float = 10,
+    **pace: float,
+) -> Course:
+    async def knock(*what: object) -> float:
+        server.knocks.append(what)
         return 1.0
 
     async def one() -> Course:
-        kubelet = Kubelet("node-00000", TOKEN, AT_ONCE, faults, knock)
-        await asyncio.wait_for(kubelet.run(server, 0, server.register), 10)
+        when = replace(AT_ONCE, **pace)
+        kubelet = Kubelet("node-00000", server.token, signer, when, faults, knock)
+        await asyncio.wait_for(kubelet.run(server, 0, server.register), seconds)
         return kubelet.course
 
     return asyncio.run(one())
@@ -66,6 +76,30 @@ def test_request_is_that_of_a_node():
     assert request.subject.rfc4514_string() == "CN=system:node:node-00000,O=system:nodes"
     assert request.is_signature_valid
     assert body["spec"]["signerName"] == "kubernetes.io/kube-apiserver-client-kubelet"
+
+
+def test_node_asks_for_a_serving_certificate_by_its_own_name():
+    server = Server(token=None)
+    run(server, signer=SERVING_SIGNER)
+    (spec,) = (body["spec"] for body in server.bodies)
+    request = x509.load_pem_x509_csr(base64.b64decode(spec["request"]))
+    names = request.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    assert names.get_values_for_type(x509.DNSName) == ["node-00000"]
+    assert (spec["signerName"], spec["usages"]) == (SERVING_SIGNER, ["digital signature", "server auth"])
+    assert server.knocks == [("node-00000", None, "serving", False)]
+
+
+def test_knock_may_come_after_the_request():
+    server = Server(token=None, decide=lambda _: {})
+    with pytest.raises(asyncio.TimeoutError):
+        run(server, seconds=0.2, request=-0.001)
+    assert (len(server.bodies), len(server.knocks)) == (1, 1)
+
+
+def test_minion_of_a_kubelet_that_has_its_certificate_by_then_fires_no_knock():
+    server = Server(token=None)
+    assert run(server, request=-0.001).issued
+    assert server.knocks == []
 
 
 def test_kubelet_asks_again_while_its_token_is_unknown():

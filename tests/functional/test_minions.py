@@ -1,0 +1,64 @@
+"""Which minions a master knows, by its own keys: through Salt's own loader, as on a master."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+from typing import Any
+
+import pytest
+import salt.config
+import salt.loader
+import yaml
+from lab.fleet import minions
+from lab.master import Master, settings
+from lab.network import Loopback
+
+
+@pytest.fixture
+def master(tmp_path: Path) -> Master:
+    """A master that does not run: its folders alone."""
+    return Master(tmp_path, Loopback())
+
+
+@pytest.fixture
+def modules(master: Master, formula: Path) -> Any:
+    """Return the execution modules that the master has."""
+    ours = {"module_dirs": [str(formula / "_modules")], "utils_dirs": [str(formula / "_utils")]}
+    for folder in (master.config, master.pillar):
+        folder.mkdir(parents=True)
+    (master.config / "master").write_text(yaml.safe_dump(settings(master) | ours))
+    opts = {**salt.config.master_config(str(master.config / "master")), "grains": {}}
+    return salt.loader.minion_mods(opts, utils=salt.loader.utils(opts))
+
+
+@pytest.fixture
+def module(modules: Any) -> ModuleType:
+    """Return the module itself, as the loader has it."""
+    modules["kube_node_minions.accepted"]()  # its __context__ is there from then on
+    return sys.modules[modules["kube_node_minions.accepted"].__module__]
+
+
+@pytest.mark.parametrize("count", [3, 300])
+def test_who_is_accepted_is_told_apart_among_few_and_among_many(modules, master, count):
+    ours = {f"node-{number}" for number in range(count)}
+    minions.accept(master, ours)
+    strangers = {f"stranger-{number}" for number in range(count)} | {"../node-0", ""}
+    assert modules["kube_node_minions.known_minions"](ours | strangers) == strangers
+
+
+def test_a_look_that_took_long_is_believed_for_longer(module, monkeypatch):
+    now, looks = [0.0], []
+    monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=lambda: now[0]))
+
+    def look() -> int:
+        now[0] += 2
+        looks.append(now[0])
+        return len(looks)
+
+    def found(after: float) -> int:
+        now[0] += after
+        return module._lately("test", look)
+
+    assert [found(after) for after in (0, 7, 2)] == [1, 1, 2]

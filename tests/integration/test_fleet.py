@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 
+import kube_node_register
+import kube_node_tokens
 import pytest
 from lab.controlplane import ControlPlane
-from lab.fleet import Faults, Fleet, Pace
+from lab.fleet import CLUSTER, Faults, Fleet, Pace
 from lab.master import Master
 from lab.network import Loopback, free_port
+from lab.waiting import until
 
 # Not what real kubelets do (2 s): a test is about who gets in, not about when.
 QUICK = Pace(request=0.2, pause=0.5, longest_pause=2.0, again=1.0)
@@ -54,6 +57,23 @@ def test_knocks_that_the_reactors_queue_drops_keep_nobody_out(fleet):
     many = fleet(100, reactor_worker_threads=1, reactor_worker_hwm=5)
     many.warm()
     assert many.knock(QUICK, seconds=60).lost == []
+    assert "TaskPool queue is full" in many.master.log.read_text()
+
+
+def test_master_that_is_killed_in_mid_pass_lets_all_in_when_it_is_back(fleet):
+    thirty = fleet(30)
+    with thirty.started(QUICK):
+        until(thirty.secrets, "the first Secrets", seconds=30, interval=0.05)
+        thirty.master.kill()
+    thirty.master.start()
+    assert thirty.knock(QUICK, seconds=60).lost == []
+    until(lambda: set(thirty.secrets()) <= known(thirty), "Secrets that a sweep knows, no others", seconds=20)
+
+
+def known(fleet: Fleet) -> set[str]:
+    """Return the names of the Secrets that the master remembers having made."""
+    register = kube_node_register.of_master(str(fleet.master.cache))
+    return {f"secret/{kube_node_tokens.name(one.token_id)}" for one in register.made(CLUSTER)}
 
 
 def test_kubelets_that_crash_eleven_times_are_let_in(fleet):

@@ -26,7 +26,6 @@ MIRROR = "http://deb.debian.org/debian"
 FILES = Path(__file__).with_name("image_files")
 PACKAGES = (
     *("systemd", "systemd-sysv", "dbus", "procps", "kmod", "util-linux", "ca-certificates", "python3"),
-    "libfaketime",  # a machine whose clock is wrong: it shares the kernel's with all others
     *("iproute2", "iptables", "iputils-ping", "conntrack", "socat", "ebtables", "ethtool", "ipset"),
     *("containerd", "runc", "containernetworking-plugins"),
 )

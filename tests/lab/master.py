@@ -99,6 +99,7 @@ class Master:
         (self.config / "master").write_text(yaml.safe_dump(settings(self)))
         shutil.copy(PROJECT / "docs/examples/master.conf", self.config / "master.d/kube_node.conf")
         (self.config / "master.d/lab.conf").write_text(yaml.safe_dump(self.more))
+        (self.sockets / "master_event_pub.ipc").unlink(missing_ok=True)  # of one that was killed
         # First: a reactor that once looked for a runner in vain looks again a minute later.
         self.salt_run("saltutil.sync_all")
         output = self.log.with_suffix(".out")
@@ -136,6 +137,12 @@ class Master:
         self._process.terminate()
         self._process.wait()
         network.end(self.processes)
+        self._process = None
+
+    def kill(self) -> None:
+        """Ends all of it at once, as a kernel does that is short of memory; `start` starts it again."""
+        network.end(self.processes)
+        self._process.wait()
         self._process = None
 
     def processes(self) -> list[int]:

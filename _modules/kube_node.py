@@ -21,12 +21,13 @@ import kube_node_files
 import kube_node_merge
 import kube_node_parameters
 import kube_node_preflight
+import kube_node_proxy
 import kube_node_sources
 import kube_node_units
 import salt.utils.files
 import salt.utils.secret
 from kube_node_findings import ERROR, Finding
-from salt.exceptions import CommandExecutionError, MinionError
+from salt.exceptions import CommandExecutionError
 
 log = logging.getLogger(__name__)
 
@@ -47,7 +48,8 @@ def parameters(layers=False):
         True to get each value with the layer that set it, by its dotted key.
 
     Returns the tree of ``kube_node/defaults.yaml`` with what the states and templates need beside it. The
-    bootstrap token is shown to templates alone, as Salt does with all of the pillar.
+    bootstrap token, and a proxy's URL with credentials, are shown to templates alone, as Salt does with all
+    of the pillar.
 
     Raises a CommandExecutionError that lists every fault of the pillar, one a line, as
     ``key.path: what is wrong, what to do``.
@@ -62,7 +64,10 @@ def parameters(layers=False):
     compiled = _parameters()
     if layers or salt.utils.secret.mask_pillar.get():
         certificates = compiled["certificates"] | {"bootstrap_token": salt.utils.secret.REDACT_PLACEHOLDER}
-        compiled = compiled | {"certificates": certificates}
+        compiled = compiled | {
+            "certificates": certificates,
+            "proxy": kube_node_proxy.shown(compiled["proxy"]),
+        }
     if not layers:
         return compiled
     origins = __context__["kube_node.parameters"][2]
@@ -276,7 +281,7 @@ def preflight():
     """
     node = _parameters()
     found = kube_node_preflight.judge(node, __salt__["kube_node_machine.facts"]())
-    wanting = [*_wanting_files(node["brought"]), *_wanting_binaries(node["binaries"]["files"])]
+    wanting = [*_wanting_files(node["brought"]), *_wanting_binaries(node["binaries"])]
     return [asdict(one) for one in (*wanting, *found)]
 
 
@@ -291,48 +296,10 @@ def _wanting_files(brought):
 
 def _wanting_binaries(binaries):
     """Compare sources with the checksums of the pillar; where a program is right nothing is fetched."""
-    for binary in binaries:
-        source, sha256 = binary["source"], binary["sha256"]
-        if binary_matches(binary["path"], sha256):
-            continue
-        cached = cached_binary(source, sha256)
-        if not cached:
-            remedy = "put the file there or correct the source"
-            yield Finding("binaries.source", ERROR, f"{source} is not there", remedy)
-        elif (digest := __salt__["file.get_hash"](cached, "sha256")) != sha256:
-            told = f"{sha256} is not the digest of {source}, which has {digest}"
-            yield Finding(f"binaries.sha256.{binary['name']}", ERROR, told, "correct the one that is wrong")
-
-
-def cached_binary(source, sha256):
-    """
-    Fetch a program into Salt's cache, once; return where it lies there, or None where the source has none.
-
-    CLI Example:
-
-    .. code-block:: bash
-
-        salt '*' kube_node.cached_binary salt://kubernetes/v1.36.2/kubelet 0123…
-    """
-    try:
-        cached = __salt__["cp.cache_file"](source, source_hash=sha256)
-    except MinionError as error:
-        log.error("kube_node: %s", error)
-        return None
-    return cached if cached and Path(cached).is_file() else None
-
-
-def binary_matches(path, sha256):
-    """
-    Tell whether the file at ``path`` is there and has the digest ``sha256``.
-
-    CLI Example:
-
-    .. code-block:: bash
-
-        salt '*' kube_node.binary_matches /opt/kube_node/v1.36.2/kubelet 0123…
-    """
-    return Path(path).is_file() and __salt__["file.get_hash"](path, "sha256") == sha256
+    for binary in (*binaries["files"], *filter(None, [binaries["runtime"]])):
+        release = {key: binary[key] for key in ("path", "source", "sha256", "whole")}
+        if fault := __salt__["kube_node_binaries.fault"](**release):
+            yield Finding(binary["keys"][fault["key"]], ERROR, fault["found"], fault["fix"])
 
 
 def _machine():

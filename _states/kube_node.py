@@ -5,9 +5,12 @@ a beacon in the running minion, and a wait for the kubelet's certificates.
 
 from __future__ import annotations
 
+import os
 import shutil
 import time
 from pathlib import Path
+
+from salt.exceptions import CommandExecutionError
 
 __virtualname__ = "kube_node"
 
@@ -75,33 +78,65 @@ def binary_installed(name, path, source, sha256):
         Where the program lies, for instance ``/opt/kube_node/v1.36.2/kubelet``.
 
     source
-        Where it comes from: ``salt://``, ``file://`` or ``https://``.
+        Where it comes from: ``salt://``, ``file://`` or ``https://``; the file itself, or a ``.tar.gz`` or
+        ``.tgz`` that has it.
 
     sha256
-        Its digest, 64 hex digits.
+        The source's digest, 64 hex digits, or the URL of a file of checksums that has it.
     """
-    placed = __salt__["kube_node.binary_matches"](path, sha256)
-    linked = Path(name).is_symlink() and str(Path(name).readlink()) == path
-    if placed and linked:
-        return _result(name, True, f"{path} is in use")
-    if Path(name).exists() and not Path(name).is_symlink():
-        return _result(
-            name, False, f"{name} is a file that is not ours, move it away or choose another paths.bin"
-        )
-    changes = {} if placed else {path: f"installed from {source}"}
-    if not linked:
-        before = str(Path(name).readlink()) if Path(name).is_symlink() else None
-        changes[name] = {"old": before, "new": path}
+    release = {"path": path, "source": source, "sha256": sha256}
+    return _put_to_use(name, release, lambda _: {name: path})
+
+
+def programs_installed(name, path, source, sha256, keep=False):
+    """
+    Put all programs of an archive into the folder of their release, and switch to each by one atomic link.
+
+    As ``binary_installed``, but for:
+
+    name
+        The folder of the links that are run, for instance ``/opt/cni/bin``.
+
+    path
+        The folder where the programs lie, for instance ``/opt/kube_node/cni-plugins-v1.9.1``.
+
+    keep
+        True to leave a program alone that somebody else put in place of a link, as network plugins do.
+    """
+    release = {"path": path, "source": source, "sha256": sha256, "whole": True}
+
+    def links(programs):
+        found = {f"{name}/{program}": f"{path}/{program}" for program in programs}
+        return {link: to for link, to in found.items() if not (keep and _is_foreign(link))}
+
+    return _put_to_use(name, release, links)
+
+
+def old_releases_removed(name, keep, releases, links):
+    """
+    Take away old releases of programs, but for those that stay for a way back, and none that is in use.
+
+    name
+        The folder of the releases, such as ``/opt/kube_node``.
+
+    keep
+        How many of each program's stay.
+
+    releases
+        Names of those that are in use.
+
+    links
+        Folders in which links may point to a release.
+    """
+    old = __salt__["kube_node_binaries.superseded"](name, keep, releases, links)
+    changes = dict.fromkeys(old, "removed")
     if __opts__["test"]:
-        return _result(name, None, f"{path} would be put into use", changes)
-    if not placed:
-        fault = _place(path, source, sha256)
-        if fault:
-            return _result(name, False, fault)
-    if not linked:
-        Path(name).parent.mkdir(parents=True, exist_ok=True)
-        _link(name, path)
-    return _result(name, True, f"{path} has been put into use", changes)
+        told = f"{', '.join(old)} would be removed" if old else "No release is too old"
+        return _result(name, None if old else True, told, changes)
+    for release in old:
+        shutil.rmtree(release)
+    __salt__["kube_node_binaries.forget"]()
+    return _result(name, True, f"{', '.join(old)} is removed" if old else "No release is too old", changes)
 
 
 def beacon(name, config=None):
@@ -177,28 +212,47 @@ def _certificate_faults():
     return ", ".join(f"{one['path']} is {one['state']}" for one in found if not one["usable"])
 
 
-def _place(path, source, sha256):
-    """Fetch a program to its final place; return what went wrong, or None."""
-    cached = __salt__["kube_node.cached_binary"](source, sha256)
-    if not cached:
-        return f"{source} is not there"
-    Path(path).parent.mkdir(parents=True, exist_ok=True)
-    part = Path(f"{path}.part")
-    shutil.copyfile(cached, part)
-    if not __salt__["kube_node.binary_matches"](str(part), sha256):
-        part.unlink()
-        return f"{source} does not have the digest {sha256}"
-    part.chmod(0o755)
-    part.replace(path)
-    return None
+def _put_to_use(name, release, links):
+    """Install what is not there of a release, then switch the links that its programs have."""
+    try:
+        programs = __salt__["kube_node_binaries.installed"](**release)
+        changes = {} if programs else {release["path"]: f"installed from {release['source']}"}
+        if not programs and release.get("whole"):
+            programs = __salt__["kube_node_binaries.offered"](**release)
+        wanted = links(programs)
+        for link in wanted:
+            if _is_foreign(link):
+                told = "is a file that is not ours, move it away or choose another paths.bin"
+                return _result(name, False, f"{link} {told}")
+        before = {link: str(Path(link).readlink()) if Path(link).is_symlink() else None for link in wanted}
+        new = {link: path for link, path in wanted.items() if before[link] != path}
+        place = bool(changes)
+        changes |= {link: {"old": before[link], "new": path} for link, path in new.items()}
+        if not changes:
+            return _result(name, True, f"{release['path']} is in use")
+        if __opts__["test"]:
+            return _result(name, None, f"{release['path']} would be put into use", changes)
+        if place:
+            __salt__["kube_node_binaries.install"](**release)
+    except CommandExecutionError as error:
+        return _result(name, False, str(error))
+    for link, path in new.items():
+        _link(link, path)
+    return _result(name, True, f"{release['path']} has been put into use", changes)
+
+
+def _is_foreign(link):
+    return Path(link).exists() and not Path(link).is_symlink()
 
 
 def _link(name, path):
-    """Point the link `name` to `path` in one step."""
+    """Point the link `name` to `path` in one step; its release is then the one that was last in use."""
     new = Path(f"{name}.new")
+    new.parent.mkdir(parents=True, exist_ok=True)
     new.unlink(missing_ok=True)
     new.symlink_to(path)
     new.replace(name)
+    os.utime(Path(path).parent)
 
 
 def _result(name, result, comment, changes=None):

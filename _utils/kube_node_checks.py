@@ -10,6 +10,7 @@ from typing import Any
 
 import kube_node_cgroups as cgroups
 import kube_node_milestones as milestones
+import kube_node_programs as programs
 import kube_node_types as types
 import kube_node_versions as versions
 from kube_node_merge import Path, get
@@ -182,7 +183,7 @@ def _containerd(tree: dict[str, Any], _: Any, facts: dict[str, Any]) -> list[Fau
 
 def _docker(tree: dict[str, Any], *_: Any) -> list[Fault]:
     """From 1.24 on the kubelet has no shim for Docker."""
-    if tree["runtime"]["unit"] != "cri-docker.service" or tree["binaries"]["sha256"]["cri-dockerd"]:
+    if tree["runtime"]["unit"] != "cri-docker.service" or programs.is_told(tree, "cri-dockerd"):
         return []
     minor = versions.minor(tree["version"])
     message = (
@@ -238,7 +239,7 @@ CHECKS: tuple[tuple[tuple[str, ...], Any], ...] = (
     (("cluster.service_cidr", "cluster.pod_cidr", "cluster.dns_address", "node.addresses"), _networks),
     (("network", "cluster.pod_cidr"), _pod_subnet),
     (("runtime.name", "runtime.containerd.version"), _containerd),
-    (("runtime.name", "binaries.sha256"), _docker),
+    (("runtime.name", "binaries.sha256", "binaries.cri-dockerd"), _docker),
     (("kube_proxy.config.mode",), _proxy_mode),
     (("kubelet.config.featureGates", "kube_proxy.config.featureGates"), _gates),
     (("certificates.mode", "kubelet.config"), _static),

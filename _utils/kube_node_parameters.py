@@ -13,6 +13,8 @@ import kube_node_checks as checks
 import kube_node_derived as derived
 import kube_node_files as files
 import kube_node_needs as needs
+import kube_node_programs as programs
+import kube_node_proxy as proxy
 import kube_node_schema as schema
 import kube_node_settings as settings
 import kube_node_versions as versions
@@ -43,10 +45,11 @@ def compile_node(pillar: Any, machine: dict[str, Any], sources: dict[str, Any]) 
 
     Returns:
         The tree of defaults.yaml with every value final, and beside them what the templates and states need:
-        `files`, `binaries.files`, of `kubelet` and `kube_proxy` `arguments` and `config_yaml`, of `kubelet`
-        `client_certificate`, `client_key`, `waiting_key`, `certificates` (client, then serving where that is
-        asked for), `beacon` and `cgroups`, of `runtime` `unit`, `schema`, `kubelet_endpoint` and
-        `systemd_cgroup`, `os.swap_off`, `preflight.needs`, and `node.salt_call`.
+        `files`, of `binaries` what `kube_node_programs.rooms` returns, of `kubelet` and `kube_proxy`
+        `arguments` and `config_yaml`, of `kubelet` `client_certificate`, `client_key`, `waiting_key`,
+        `certificates` (client, then serving where that is asked for), `beacon` and `cgroups`, of `runtime`
+        `unit`, `schema`, `kubelet_endpoint` and `systemd_cgroup`, `os.swap_off`, `preflight.needs`,
+        `proxy.environment` and `node.salt_call`.
 
     Raises:
         ParameterError: with all faults of the pillar.
@@ -65,6 +68,7 @@ def explain_node(
     known = release is not None and not any(fault.path == "version" for fault in faults)
     tree, origins = _merged(sound, machine, sources, versions.minor(release) if known else None)
     faults += schema.missing(tree, faults)
+    faults += programs.faults(tree, faults)
     if not known:
         raise ParameterError(faults)
     placed = {component: settings.place(component, tree, origins, facts) for component in settings.COMPONENTS}
@@ -88,6 +92,7 @@ def _merged(
     merged = merge([*below, profile, *above])
     if minor is None:
         return merged
+    above.insert(-1, ("binaries", programs.layer(merged[0])))
     above.insert(0, (profile[0], _filled(profile[1], _words(merged[0], machine))))
     for derive in (derived.basics, derived.settings):
         merged = merge([*below, *above])
@@ -137,21 +142,12 @@ def _filled(profile: Any, words: dict[str, str | None]) -> Any:
 def _with_rooms(tree: dict[str, Any], sources: dict[str, Any]) -> dict[str, Any]:
     """Add what the states of each room walk: the needs, the packages, the binaries and the files."""
     facts = sources["facts"]
-    release = f"{tree['paths']['versions']}/v{tree['version']}"
     tree["kubelet"]["cgroups"] = cgroups.reserved(tree, facts)
     tree["os"]["packages"] = needs.packages(tree)
     tree["preflight"]["needs"] = needs.preflight(tree, list(sources["os_families"]["families"]), facts)
     tree["kubelet"]["beacon"] = beacon.config(tree)
-    tree["binaries"]["files"] = [
-        {
-            "name": name,
-            "link": f"{tree['paths']['bin']}/{name}",
-            "path": f"{release}/{name}",
-            "source": f"{tree['binaries']['source'].rstrip('/')}/{name}",
-            "sha256": tree["binaries"]["sha256"][name],
-        }
-        for name in _programs(tree)
-    ]
+    tree["binaries"] |= programs.rooms(tree)
+    tree["proxy"]["environment"] = proxy.environment(tree)
     tree["files"] = files.by_room(tree)
     tree["brought"] = [
         {"path": file["path"], "fault": file["brought"]}
@@ -160,9 +156,3 @@ def _with_rooms(tree: dict[str, Any], sources: dict[str, Any]) -> dict[str, Any]
         if file["brought"]
     ]
     return tree
-
-
-def _programs(tree: dict[str, Any]) -> list[str]:
-    """Return which programs this node runs of those that `binaries` brings."""
-    adapter = ["cri-dockerd"] if tree["runtime"]["unit"] == "cri-docker.service" else []
-    return [*adapter, "kube-proxy", "kubelet"]

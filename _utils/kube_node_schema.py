@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import kube_node_types as types
+import kube_node_types_fetched as fetched
 from kube_node_findings import NAMES
 from kube_node_merge import get
 
@@ -34,6 +35,33 @@ COMPONENT: dict[str, Any] = {
     "restart": types.one_of("always", "on-failure"),
     "config": SETTINGS,
     "extra_args": SETTINGS,
+}
+
+
+@dataclass(frozen=True)
+class Either:
+    """A value of one type, or a mapping with these keys; as a whole it is one of the pillar's keys."""
+
+    value: types.Check | None
+    keys: dict[str, Any]
+
+
+DIGEST = fetched.digest_or_url
+BY_PROCESSOR = Either(DIGEST, dict.fromkeys(ARCHITECTURES, DIGEST))
+_FETCHED = {"source": types.source, "sha256": BY_PROCESSOR}
+_OF_A_RELEASE = {"version": fetched.release, **_FETCHED}
+_OR_PACKAGED = {"package": types.package, **_OF_A_RELEASE}
+# The programs that `binaries` brings, and the keys of each.
+PROGRAMS: dict[str, dict[str, Any]] = {
+    "kubelet": _FETCHED,
+    "kube-proxy": _FETCHED,
+    "kubectl": _OR_PACKAGED,
+    "crictl": _OR_PACKAGED,
+    "runc": _OR_PACKAGED,
+    "cni-plugins": _OR_PACKAGED,
+    "containerd": _OF_A_RELEASE,
+    "docker": _OF_A_RELEASE,
+    "cri-dockerd": _OF_A_RELEASE,
 }
 
 SCHEMA: dict[str, Any] = {
@@ -79,6 +107,11 @@ SCHEMA: dict[str, Any] = {
         "swap": types.swap,
         "packages": types.list_of(types.package),
     },
+    "proxy": {
+        "http": fetched.proxy,
+        "https": fetched.proxy,
+        "no_proxy": types.list_of(fetched.direct),
+    },
     "runtime": {
         "name": types.one_of("containerd", "docker"),
         "cgroup_driver": types.one_of("systemd", "cgroupfs"),
@@ -108,7 +141,9 @@ SCHEMA: dict[str, Any] = {
     "kube_proxy": COMPONENT,
     "binaries": {
         "source": types.source,
-        "sha256": dict.fromkeys(("kubelet", "kube-proxy", "cri-dockerd"), types.sha256),
+        "sha256": Either(DIGEST, dict.fromkeys(PROGRAMS, BY_PROCESSOR) | BY_PROCESSOR.keys),
+        "keep": types.integer(1, 100),
+        **{name: Either(None, PROGRAMS[name]) for name in PROGRAMS},
     },
 }
 
@@ -116,12 +151,6 @@ REQUIRED = {
     ("version",): "write the release to run, for instance 1.36.2",
     ("cluster", "name"): "name the cluster, for instance production",
     ("cluster", "api_server"): "write the API server's URL, https://HOST:PORT",
-    (
-        "binaries",
-        "source",
-    ): "write the folder that holds kubelet and kube-proxy, salt://kubernetes for instance",
-    ("binaries", "sha256", "kubelet"): "write the digest that sha256sum prints for the file",
-    ("binaries", "sha256", "kube-proxy"): "write the digest that sha256sum prints for the file",
 }
 
 
@@ -177,12 +206,14 @@ def _check_keys(tree: dict[Any, Any], schema: dict[str, Any], at: str) -> tuple[
             continue
         content, found = _check_value(path, value, schema[key])
         faults += found
-        if not found or isinstance(schema[key], dict):
+        if not found or (isinstance(schema[key], (dict, Either)) and isinstance(content, dict)):
             sound[key] = content
     return sound, faults
 
 
 def _check_value(path: str, value: Any, wanted: Any) -> tuple[Any, list[Fault]]:
+    if isinstance(wanted, Either):
+        wanted = wanted.value if wanted.value and not isinstance(value, dict) else wanted.keys
     if wanted is not SETTINGS and not isinstance(wanted, dict):
         message = wanted(value) if value is not None else "has no value, write one or leave the key out"
         return value, [Fault(path, message)] if message else []

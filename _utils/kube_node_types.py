@@ -26,7 +26,7 @@ _SHA256 = re.compile(r"[0-9a-f]{64}")
 _IMAGE = re.compile(
     r"[a-z0-9](?:[a-zA-Z0-9.:_/-]*[a-zA-Z0-9])?(?::[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?(?:@sha256:[0-9a-f]{64})?"
 )
-_SOURCE = re.compile(r"(?:salt|file|https)://[A-Za-z0-9._~/:@+=&?,-]+")
+_SOURCE = re.compile(r"(?:salt|file|https)://(?:[A-Za-z0-9._~/:@+=&?,-]|\{architecture\}|\{version\})+")
 _PACKAGE = re.compile(r"[A-Za-z0-9][A-Za-z0-9.+_:-]*")
 _MIRROR = re.compile(r"https?://[A-Za-z0-9.-]+(?::[0-9]{1,5})?(?:/[A-Za-z0-9._~/-]*)?")
 _LOG_SIZE = re.compile(r"[1-9][0-9]*[kmg]?")
@@ -37,6 +37,7 @@ _SOCKET = re.compile(r"unix://(?:/[A-Za-z0-9._@+:-]+)+")
 _API_SERVER = re.compile(r"https://(?:\[(?P<six>[^]]+)\]|(?P<host>[^]:/[]+))(?::(?P<port>[0-9]{1,5}))?/?")
 # What a fault never shows: a bootstrap token, wherever a slip put it.
 _TOKEN_WITHIN = re.compile(r"(?<![a-z0-9])[a-z0-9]{6}\.[a-z0-9]{16}(?![a-z0-9])")
+_CREDENTIALS = re.compile(r"(?<=://)[^/@ ]*:[^/@ ]*@")
 _EFFECTS = ("NoSchedule", "PreferNoSchedule", "NoExecute")
 
 
@@ -49,6 +50,7 @@ def shown(value: Any) -> str:
     if "PRIVATE KEY" in text:
         return "a private key"
     text = _TOKEN_WITHIN.sub("<a bootstrap token>", text)
+    text = _CREDENTIALS.sub("<credentials>@", text)
     text = text.encode("ascii", "backslashreplace").decode().replace("\n", " ")
     return text if len(text) <= 80 else f"{text[:77]}..."
 

@@ -1,15 +1,23 @@
 {%- from "kube_node/map.jinja" import kube_node with context %}
+# Apart from running: a state that enables its service does not restart it for what it watches.
+kubelet-service-enabled:
+  service.enabled:
+    - name: kubelet
+    - require:
+      - sls: kube_node.kubelet.config
+
 kubelet-service-running:
   service.running:
     - name: kubelet
-    - enable: True
     - require:
+      - service: kubelet-service-enabled
       - sls: kube_node.certificates
       - sls: kube_node.runtime.{{ kube_node.runtime.name }}
     - watch:
       - kube_node: kubelet-installed
       - file: cluster-ca
       - file: bootstrap-kubeconfig
+      - file: proxy-environment
       - sls: kube_node.kubelet.config
 
 kubelet-joined:

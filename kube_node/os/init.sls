@@ -5,6 +5,7 @@ include:
   - kube_node.os.packages
   - kube_node.os.modules
   - kube_node.os.sysctl
+  - kube_node.os.proxy
 {%- if kube_node.os.swap_off %}
   - kube_node.os.swap
 {%- endif %}

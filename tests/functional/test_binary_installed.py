@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import stat
 import subprocess
@@ -81,12 +82,11 @@ def test_an_upgrade_keeps_the_old_release(states, installed, new):
 
 @pytest.mark.usefixtures("installed")
 def test_an_interrupted_copy_never_runs(states, new, monkeypatch):
-    def interrupted(source: str, target: Path) -> None:
-        Path(target).write_bytes(Path(source).read_bytes()[:9])
-        raise OSError("No space left on device")
+    def interrupted(_: int) -> None:
+        raise OSError("Input/output error")
 
     with monkeypatch.context() as patched:
-        patched.setattr(shutil, "copyfile", interrupted)
+        patched.setattr(os, "fsync", interrupted)
         assert states.kube_node.binary_installed(**new.arguments()).result is False
     assert run(new.name) == "v1.36.1"
     assert not Path(new.path).exists()
@@ -189,7 +189,8 @@ def test_a_wrong_digest_is_refused(states, new, tmp_path):
     assert (result.result, result.changes, result.comment) == (
         False,
         {},
-        f"{new.source} does not have the digest {'0' * 64}",
+        f"{'0' * 64} is not the digest of {new.source}, which has {new.sha256}, "
+        "correct the one that is wrong",
     )
     assert files(tmp_path) == before
     assert run(new.name) == "v1.36.1"
@@ -198,4 +199,8 @@ def test_a_wrong_digest_is_refused(states, new, tmp_path):
 def test_a_missing_source_is_refused(states, new, tmp_path):
     shutil.rmtree(tmp_path / "served")
     result = states.kube_node.binary_installed(**new.arguments())
-    assert (result.result, result.changes, result.comment) == (False, {}, f"{new.source} is not there")
+    assert (result.result, result.changes, result.comment) == (
+        False,
+        {},
+        f"{new.source} is not there, put the file there or correct the source",
+    )

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import threading
 from collections.abc import Callable
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import kube_node_merge
@@ -79,29 +77,6 @@ def test_a_preflight_tells_a_missing_source(states, served):
         for name in ("kube-proxy", "kubelet")
     ]
     assert (result.result, result.comment.splitlines()) == (False, ["Nothing was touched:", *told])
-
-
-@pytest.fixture
-def web():
-    """Return the address of a web server that has nothing."""
-
-    class Nothing(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            self.send_error(404)
-
-        def log_message(self, *_: object) -> None:
-            """Say nothing."""
-
-    with HTTPServer(("127.0.0.1", 0), Nothing) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
-        thread.join()
-
-
-def test_what_a_web_server_does_not_have_is_not_cached(modules, web):
-    assert modules.kube_node.cached_binary(f"{web}/kubelet", "0" * 64) is None
 
 
 def test_a_preflight_tells_a_wrong_digest(states, binaries, served):

@@ -41,6 +41,19 @@ def test_every_id_reads_as_what_is_then_true(chunks):
     assert [name for name in ids(chunks) if not re.fullmatch(r"[a-z0-9_.-]+", name)] == []
 
 
+def running(chunks: list[dict[str, Any]], *services: str) -> list[dict[str, Any]]:
+    """Return the states that keep services running, all of them where none is named."""
+    found = [chunk for chunk in chunks if (chunk["state"], chunk["fun"]) == ("service", "running")]
+    return [chunk for chunk in found if not services or chunk["name"] in services]
+
+
+@pytest.mark.parametrize("service", ["kubelet", "kube-proxy"])
+def test_a_service_is_enabled_by_another_state_than_restarts_it(chunks, service: str):
+    [chunk] = running(chunks, service)
+    assert "enable" not in chunk
+    assert (service, "enabled") in [(one["name"], one["fun"]) for one in chunks if one["state"] == "service"]
+
+
 @pytest.mark.parametrize(
     ("service", "watched"),
     [
@@ -50,6 +63,7 @@ def test_every_id_reads_as_what_is_then_true(chunks):
                 ("kube_node", "kubelet-installed"),
                 ("file", "cluster-ca"),
                 ("file", "bootstrap-kubeconfig"),
+                ("file", "proxy-environment"),
                 ("sls", "kube_node.kubelet.config"),
             },
         ),
@@ -61,11 +75,14 @@ def test_every_id_reads_as_what_is_then_true(chunks):
                 ("sls", "kube_node.kube_proxy.config"),
             },
         ),
-        ("containerd", {("sls", "kube_node.runtime.containerd.config")}),
+        (
+            "containerd",
+            {("file", "proxy-environment"), ("sls", "kube_node.runtime.containerd.config")},
+        ),
     ],
 )
 def test_a_service_restarts_for_what_is_its_own(chunks, service: str, watched: set[tuple[str, str]]):
-    [chunk] = [chunk for chunk in chunks if chunk["state"] == "service" and chunk["name"] == service]
+    [chunk] = running(chunks, service)
     assert {requisite for entry in chunk["watch"] for requisite in entry.items()} == watched
 
 
@@ -205,18 +222,23 @@ def test_a_node_with_docker_compiles_with_every_requisite_there(modules, node, v
 )
 def test_from_1_24_on_docker_has_its_adapter(modules, node, version: str, services: list[str]):
     chunks = with_docker(modules, node, version)
-    assert [chunk["name"] for chunk in chunks if chunk["state"] == "service"] == services
+    assert [chunk["name"] for chunk in running(chunks)] == services
 
 
 def test_dockers_adapter_restarts_alone_for_what_is_its_own(modules, node):
     chunks = with_docker(modules, node, "1.24.0")
     watched = {
         chunk["name"]: {requisite for entry in chunk["watch"] for requisite in entry.items()}
-        for chunk in chunks
-        if chunk["state"] == "service" and "docker" in chunk["name"]
+        for chunk in running(chunks)
+        if "docker" in chunk["name"]
     }
     assert watched == {
-        "docker": {("file", "docker-config"), ("file", "docker-unit")},
+        "docker": {
+            ("file", "docker-config"),
+            ("file", "docker-unit"),
+            ("file", "docker-proxy"),
+            ("file", "proxy-environment"),
+        },
         "cri-docker.socket": {("file", "cri-docker-socket-unit")},
         "cri-docker": {("kube_node", "cri-dockerd-installed"), ("file", "cri-docker-unit")},
     }

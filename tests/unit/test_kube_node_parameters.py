@@ -157,6 +157,8 @@ def test_a_binary_has_a_folder_of_its_release_and_a_link():
             "path": "/opt/kube_node/v1.36.2/kube-proxy",
             "source": "salt://kubernetes/kube-proxy",
             "sha256": "b" * 64,
+            "whole": False,
+            "keys": {"source": "binaries.source", "sha256": "binaries.sha256.kube-proxy"},
         },
         {
             "name": "kubelet",
@@ -164,6 +166,8 @@ def test_a_binary_has_a_folder_of_its_release_and_a_link():
             "path": "/opt/kube_node/v1.36.2/kubelet",
             "source": "salt://kubernetes/kubelet",
             "sha256": "a" * 64,
+            "whole": False,
+            "keys": {"source": "binaries.source", "sha256": "binaries.sha256.kubelet"},
         },
     ]
 

@@ -152,6 +152,8 @@ def test_cri_dockerd_is_one_of_the_binaries():
         "path": "/opt/kube_node/v1.24.0/cri-dockerd",
         "source": "salt://kubernetes/cri-dockerd",
         "sha256": "c" * 64,
+        "whole": False,
+        "keys": {"source": "binaries.source", "sha256": "binaries.sha256.cri-dockerd"},
     }
 
 

@@ -157,11 +157,13 @@ def test_the_example_shows_every_key(whole_example: str):
 
 def test_the_example_shows_the_defaults(example: str, whole_example: str):
     shown = yaml.safe_load(whole_example)["kube_node"]
-    # The token is the master's to give, only a node without a network plugin has its own subnet, and only one
-    # with docker has cri-dockerd.
+    # The token is the master's to give, only a node without a network plugin has its own subnet, few need a
+    # proxy, and of the binaries only two are required.
     del shown["certificates"]["bootstrap_token"], shown["certificates"]["bootstrap_user"]
     del shown["network"]["pod_subnet"]
-    del shown["binaries"]["sha256"]["cri-dockerd"]
+    del shown["proxy"], shown["binaries"]["sha256"]["cri-dockerd"]
+    for name in schema.PROGRAMS:
+        del shown["binaries"][name]
     assert compiled(shown, id="worker-1") == compiled(yaml.safe_load(example)["kube_node"], id="worker-1") | {
         "network": {"plugin": "calico", "pod_subnet": None}
     }

@@ -1,3 +1,4 @@
+{%- from "kube_node/map.jinja" import kube_node with context %}
 containerd-service-running:
   service.running:
     - name: containerd
@@ -5,4 +6,8 @@ containerd-service-running:
     - require:
       - sls: kube_node.runtime.containerd.install
     - watch:
+      - file: proxy-environment
       - sls: kube_node.runtime.containerd.config
+      {%- if kube_node.binaries.runtime %}
+      - kube_node: containerd-installed
+      {%- endif %}

@@ -8,6 +8,11 @@ docker-service-running:
     - watch:
       - file: docker-config
       - file: docker-unit
+      - file: docker-proxy
+      - file: proxy-environment
+      {%- if kube_node.binaries.runtime %}
+      - kube_node: docker-installed
+      {%- endif %}
 {% if kube_node.runtime.unit == "cri-docker.service" %}
 # What stands between the kubelet and Docker from Kubernetes 1.24 on.
 cri-docker-socket-running:

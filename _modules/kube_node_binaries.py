@@ -55,7 +55,7 @@ def installed(path, source, sha256, whole=False):
         salt '*' kube_node_binaries.installed /opt/kube_node/v1.36.2/kubelet salt://v1.36.2/kubelet 0123…
     """
     folder, name = _place(path, whole)
-    if name and "://" not in sha256 and not programs.is_archive(source):
+    if _is_plain(source, sha256):
         wanted = {name: sha256}
     else:
         wanted = _recorded(path, whole)
@@ -105,7 +105,8 @@ def install(path, source, sha256, whole=False):
         else:
             with Path(cached).open("rb") as content:
                 digests = {name: archives.put(content, folder / name, wanted.__eq__)}
-        _record(path, whole, digests | {_last(source): wanted})
+        if not _is_plain(source, sha256):
+            _record(path, whole, digests | {_last(source): wanted})
     except OSError as error:
         found = f"{folder} cannot be written to ({error.strerror or error})"
         raise BinaryError("source", found, "make room there or mend it") from None
@@ -184,6 +185,11 @@ def forget():
 def _place(path, whole):
     """Return the folder of a release, and the program's name where it is a single one."""
     return (Path(path), None) if whole else (Path(path).parent, Path(path).name)
+
+
+def _is_plain(source, sha256):
+    """Tell whether the pillar itself has the digest of the very program."""
+    return "://" not in sha256 and not programs.is_archive(source)
 
 
 def _last(source):

@@ -66,9 +66,18 @@ def faults(tree: Tree, known: list[Fault]) -> list[Fault]:
     wrong = {fault.path for fault in known}
     if wrong & {"kube_node", "binaries"}:
         return []
-    named = [name for name in PROGRAMS if name in REQUIRED or is_told(tree, name)]
+    named = [
+        name
+        for name in PROGRAMS
+        if (name in REQUIRED or is_told(tree, name)) and not _touched(f"binaries.{name}", wrong)
+    ]
     found = {fault for name in named for fault in _faults(tree, name)}
-    return sorted(one for one in found if not any(f"{path}.".startswith(f"{one.path}.") for path in wrong))
+    return sorted(one for one in found if not _touched(one.path, wrong))
+
+
+def _touched(place: str, wrong: set[str]) -> bool:
+    """Tell whether something is wrong at a place, above it or below it."""
+    return any(f"{path}.".startswith(f"{place}.") or place.startswith(f"{path}.") for path in wrong)
 
 
 def _faults(tree: Tree, name: str) -> list[Fault]:

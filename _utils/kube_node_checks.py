@@ -80,7 +80,9 @@ def _once(tree: dict[str, Any]) -> tuple[tuple[str, str, Any], ...]:
     """Return each place where something is said again: the place, the key that says it, and its value."""
     name, driver, paths = tree["node"]["name"], tree["runtime"]["cgroup_driver"], tree["paths"]
     configs, image = paths["kubernetes"], tree["runtime"]["sandbox_image"]
+    containerd = programs.containerd_release(tree)
     return (
+        *((("runtime.containerd.version", "binaries.containerd.version", containerd),) if containerd else ()),
         ("kubelet.extra_args.hostname-override", "node.name", name),
         ("kube_proxy.config.hostnameOverride", "node.name", name),
         ("kube_proxy.extra_args.hostname-override", "node.name", name),
@@ -233,7 +235,10 @@ def _cgroups(tree: dict[str, Any], *_: Any) -> list[Fault]:
 # Each check, and the places that it reads.
 CHECKS: tuple[tuple[tuple[str, ...], Any], ...] = (
     (("node.name",), _name),
-    (("node.name", "paths", "runtime.cgroup_driver", "runtime.sandbox_image"), _said_twice),
+    (
+        ("node.name", "paths", "runtime.cgroup_driver", "runtime.containerd", "runtime.sandbox_image"),
+        _said_twice,
+    ),
     (("node.labels", "kubelet.extra_args.node-labels"), _labels),
     (("paths.kubelet", "paths.kube_proxy"), _paths),
     (("cluster.service_cidr", "cluster.pod_cidr", "cluster.dns_address", "node.addresses"), _networks),

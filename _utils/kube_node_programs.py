@@ -23,14 +23,18 @@ _RELEASE = re.compile(rf"(?:(?P<name>{'|'.join(PROGRAMS)})-)?v?[0-9][A-Za-z0-9.+
 
 def layer(tree: Tree) -> Tree:
     """Return what follows for a runtime that comes from an archive: a layer below the pillar."""
-    containerd, docker = (tree["binaries"][name] or {} for name in RUNTIMES)
     found: Tree = {}
-    release = containerd.get("version", "").removeprefix("v")
-    if types.release(release) is None:
+    if release := containerd_release(tree):
         found["containerd"] = {"version": release}
-    if docker:
+    if tree["binaries"]["docker"] is not None:
         found["docker"] = {"dockerd": f"{tree['paths']['bin']}/dockerd"}
     return {"runtime": found}
+
+
+def containerd_release(tree: Tree) -> str | None:
+    """Return the release X.Y.Z of a containerd that is not the distribution's."""
+    found = re.match(r"v?(\d+\.\d+\.\d+)", (tree["binaries"]["containerd"] or {}).get("version", ""))
+    return found and found[1]
 
 
 def rooms(tree: Tree) -> Tree:

@@ -59,7 +59,7 @@ PROGRAMS: dict[str, dict[str, Any]] = {
     "crictl": _OR_PACKAGED,
     "runc": _OR_PACKAGED,
     "cni-plugins": _OR_PACKAGED,
-    "containerd": _OF_A_RELEASE,
+    "containerd": _OF_A_RELEASE | {"version": fetched.full_release},
     "docker": _OF_A_RELEASE,
     "cri-dockerd": _OF_A_RELEASE,
 }

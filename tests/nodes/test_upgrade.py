@@ -1,4 +1,4 @@
-"""A patch release and the way back on a running node: two restarts each, and containers that know nothing of it."""
+"""A patch release and the way back on a running node: two restarts each, and containers go on."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def container(machine: Machine) -> str:
 
 @pytest.fixture
 def given(upgraded) -> Callable[[dict[str, Any]], set[str]]:
-    """Return a function that lays a change over the pillar, applies it, and tells which units were restarted."""
+    """Return a function that applies a change of the pillar, and tells which units that restarted."""
     [machine] = upgraded.machines
     file = upgraded.master.pillar / f"{machine.minion_id}.sls"
     smallest = yaml.safe_load(file.read_text())

@@ -120,6 +120,15 @@ def test_a_containerd_of_ones_own_has_its_own_schema_and_unit():
     assert node["binaries"]["releases"] == ["containerd-v2.1.5", "v1.36.2"]
 
 
+def test_the_release_of_containerd_is_said_once():
+    own = CONTAINERD | {"sha256": C}
+    change = {"runtime": {"containerd": {"version": "1.7.24"}}, "binaries": {"containerd": own}}
+    assert faults(pillar(change)) == [
+        "runtime.containerd.version: '1.7.24' is not the '2.1.5' of binaries.containerd.version, "
+        "set binaries.containerd.version alone"
+    ]
+
+
 def test_a_containerd_of_the_distribution_keeps_its_own_unit():
     assert "containerd-unit" not in [file["id"] for file in compiled()["files"]["containerd"]]
 
@@ -192,6 +201,11 @@ def test_what_another_runtime_needs_is_left_out(name: str):
         (
             {"runc": "v1.3.4"},
             "binaries.runc: 'v1.3.4' is not a mapping, write 'key: value' lines below it",
+        ),
+        (
+            {"containerd": CONTAINERD | {"version": "2.1", "sha256": C}},
+            "binaries.containerd.version: '2.1' is not a full release, "
+            "write it as vX.Y.Z or X.Y.Z, such as 2.1.5",
         ),
         (
             {"kubelet": {"version": "1.36.2"}},

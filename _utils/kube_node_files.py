@@ -46,16 +46,7 @@ def by_room(node: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:
         "sysctl": [
             File("kernel-parameters", "/etc/sysctl.d/95-kube-node.conf", "os/files/sysctl.conf.jinja")
         ],
-        "proxy": [
-            File(
-                "proxy-environment",
-                f"{node['paths']['kubernetes']}/proxy.env",
-                "os/files/proxy.env.jinja",
-                mode="0600",
-                secret=True,
-                wanted=bool(node["proxy"]["environment"]),
-            )
-        ],
+        "proxy": _proxy(node),
         node["runtime"]["name"]: _containerd(node)
         if node["runtime"]["name"] == "containerd"
         else _docker(node),
@@ -91,16 +82,26 @@ def _containerd(node: dict[str, Any]) -> list[File]:
     )
     return [
         File("containerd-config", "/etc/containerd/config.toml", template),
-        _proxy(node, "containerd"),
         # The package brings its own.
         *([unit] if node["binaries"]["runtime"] else []),
     ]
 
 
-def _proxy(node: dict[str, Any], unit: str) -> File:
-    """Return the drop-in by which a service goes through the proxy."""
-    path = f"{SYSTEMD}/{unit}.service.d/kube-node-proxy.conf"
-    return File(f"{unit}-proxy", path, "os/files/proxy.conf.jinja", wanted=bool(node["proxy"]["environment"]))
+def _proxy(node: dict[str, Any]) -> list[File]:
+    """Return the proxy's environment, and the drop-in by which each service reads it."""
+    wanted, template = bool(node["proxy"]["environment"]), "os/files/proxy.conf.jinja"
+    path = f"{node['paths']['kubernetes']}/proxy.env"
+    environment = File(
+        "proxy-environment", path, "os/files/proxy.env.jinja", "0600", secret=True, wanted=wanted
+    )
+    drop_ins = {
+        unit: f"{SYSTEMD}/{unit}.service.d/kube-node-proxy.conf"
+        for unit in (node["runtime"]["name"], "kubelet")
+    }
+    return [
+        environment,
+        *(File(f"{unit}-proxy", path, template, wanted=wanted) for unit, path in drop_ins.items()),
+    ]
 
 
 def _docker(node: dict[str, Any]) -> list[File]:
@@ -109,7 +110,6 @@ def _docker(node: dict[str, Any]) -> list[File]:
     return [
         File("docker-config", "/etc/docker/daemon.json", f"{files}/daemon.json.jinja"),
         File("docker-unit", f"{SYSTEMD}/docker.service", f"{files}/docker.service.jinja"),
-        _proxy(node, "docker"),
         *(
             File(id, f"{SYSTEMD}/{unit}", f"{files}/{unit}.jinja", wanted=adapter)
             for id, unit in (
@@ -183,7 +183,6 @@ def _kubelet(node: dict[str, Any]) -> list[File]:
             wanted=cgroups["v1"],
         ),
         File("kubelet-unit", f"{SYSTEMD}/kubelet.service", "kubelet/files/kubelet.service.jinja"),
-        _proxy(node, "kubelet"),
     ]
 
 

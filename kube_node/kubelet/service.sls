@@ -17,7 +17,7 @@ kubelet-service-running:
       - kube_node: kubelet-installed
       - file: cluster-ca
       - file: bootstrap-kubeconfig
-      - file: proxy-environment
+      - sls: kube_node.os.proxy
       - sls: kube_node.kubelet.config
 
 kubelet-joined:

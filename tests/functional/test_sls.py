@@ -63,7 +63,7 @@ def test_a_service_is_enabled_by_another_state_than_restarts_it(chunks, service:
                 ("kube_node", "kubelet-installed"),
                 ("file", "cluster-ca"),
                 ("file", "bootstrap-kubeconfig"),
-                ("file", "proxy-environment"),
+                ("sls", "kube_node.os.proxy"),
                 ("sls", "kube_node.kubelet.config"),
             },
         ),
@@ -77,7 +77,7 @@ def test_a_service_is_enabled_by_another_state_than_restarts_it(chunks, service:
         ),
         (
             "containerd",
-            {("file", "proxy-environment"), ("sls", "kube_node.runtime.containerd.config")},
+            {("sls", "kube_node.os.proxy"), ("sls", "kube_node.runtime.containerd.config")},
         ),
     ],
 )
@@ -236,8 +236,7 @@ def test_dockers_adapter_restarts_alone_for_what_is_its_own(modules, node):
         "docker": {
             ("file", "docker-config"),
             ("file", "docker-unit"),
-            ("file", "docker-proxy"),
-            ("file", "proxy-environment"),
+            ("sls", "kube_node.os.proxy"),
         },
         "cri-docker.socket": {("file", "cri-docker-socket-unit")},
         "cri-docker": {("kube_node", "cri-dockerd-installed"), ("file", "cri-docker-unit")},

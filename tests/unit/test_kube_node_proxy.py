@@ -36,7 +36,7 @@ def test_without_a_proxy_there_is_no_environment():
 
 
 def test_its_file_is_roots_alone_and_never_shown():
-    [file] = compiled({"proxy": {"http": URL}})["files"]["proxy"]
+    file = compiled({"proxy": {"http": URL}})["files"]["proxy"][0]
     assert (file["path"], file["mode"], file["secret"]) == ("/etc/kubernetes/proxy.env", "0600", True)
 
 

@@ -6,7 +6,7 @@ containerd-service-running:
     - require:
       - sls: kube_node.runtime.containerd.install
     - watch:
-      - file: proxy-environment
+      - sls: kube_node.os.proxy
       - sls: kube_node.runtime.containerd.config
       {%- if kube_node.binaries.runtime %}
       - kube_node: containerd-installed

@@ -8,8 +8,7 @@ docker-service-running:
     - watch:
       - file: docker-config
       - file: docker-unit
-      - file: docker-proxy
-      - file: proxy-environment
+      - sls: kube_node.os.proxy
       {%- if kube_node.binaries.runtime %}
       - kube_node: docker-installed
       {%- endif %}

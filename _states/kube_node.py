@@ -193,12 +193,7 @@ def joined(name, timeout):
         if __opts__["test"]:
             return _result(name, None, f"The kubelet would be waited for: {faults}")
         if now > deadline:
-            return _result(
-                name,
-                False,
-                f"After {timeout} s {faults}. On the master, 'salt-run kube_node.explain {name}' says why; "
-                "on the node, 'journalctl -u kubelet'",
-            )
+            return _result(name, False, f"After {timeout} s {faults}.\n{__salt__['kube_node.diagnosis']()}")
         if now >= knock_at:
             __salt__["kube_node.knock"]()
             knock_at, pause = now + pause, 2 * pause

@@ -1,14 +1,15 @@
-"""The master's talk with a Kubernetes API server: one kubeconfig, one pool of keep-alive connections.
+"""The talk with a Kubernetes API server: one kubeconfig, one pool of keep-alive connections.
 
-The official client reads the kubeconfig (certificates, tokens, exec plugins); the requests are plain JSON
-over urllib3, for the judge wants objects as the server wrote them. The environment (proxies, CA bundles)
-changes nothing.
+The master's kubeconfig is read by the official client (certificates, tokens, exec plugins), a node's own
+credentials need none; the requests are plain JSON over urllib3, for the judge wants objects as the server
+wrote them. The environment (proxies, CA bundles) changes nothing.
 """
 
 from __future__ import annotations
 
 import json
 import random
+import ssl
 import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -22,6 +23,7 @@ CONNECT_SECONDS = 5
 READ_SECONDS = 30
 TRIES = 5
 FIRST_PAUSE, LONGEST_PAUSE, LONGEST_RETRY_AFTER = 0.2, 5.0, 30.0
+_POOL = {"maxsize": CONNECTIONS, "block": True, "retries": False, "cert_reqs": "CERT_REQUIRED"}
 # What passes by itself: too many requests, and a server that starts, stops or has lost its etcd for a moment.
 PASSING = (429, 500, 502, 503, 504)
 
@@ -73,22 +75,46 @@ class Api:
         except Exception as error:  # on a file that is no kubeconfig the client stumbles in many ways
             raise ApiError(0, f"kubeconfig {kubeconfig} cannot be used: {error}") from error
         self.server = settings.host.rstrip("/")
-        self._settings = settings
+        self._ca = settings.ssl_ca_cert
+        # Clients up to 34 call it authorization.
+        self._token = lambda: settings.get_api_key_with_prefix("BearerToken", "authorization")
         self._pool = urllib3.PoolManager(
-            maxsize=CONNECTIONS,
-            block=True,
-            retries=False,
-            timeout=urllib3.Timeout(connect=CONNECT_SECONDS, read=READ_SECONDS),
-            cert_reqs="CERT_REQUIRED",
+            **_POOL,
             ca_certs=settings.ssl_ca_cert,
             cert_file=settings.cert_file,
             key_file=settings.key_file,
             server_hostname=settings.tls_server_name or None,
         )
 
+    @classmethod
+    def of_node(cls, server: str, ca: str, certificate: str, key: str) -> Api:
+        """Return a connection by a node's own client certificate; it needs urllib3 alone, which Salt brings.
+
+        Args:
+            server: the API server's URL.
+            ca, certificate, key: paths of PEM files; the last two may be one.
+
+        Raises:
+            ApiError: one of the files is missing or cannot be used.
+        """
+        import urllib3
+
+        # As Go does: any certificate in the file is trusted, without RFC 5280's finer points.
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.verify_flags = ssl.VERIFY_X509_PARTIAL_CHAIN | ssl.VERIFY_X509_TRUSTED_FIRST
+        try:
+            context.load_verify_locations(ca)
+            context.load_cert_chain(certificate, key)
+        except OSError as error:
+            raise ApiError(0, f"the node's certificate {certificate} cannot be used: {error}") from error
+        api = cls.__new__(cls)
+        api.server, api._ca, api._token = server.rstrip("/"), ca, lambda: None
+        api._pool = urllib3.PoolManager(**_POOL, ssl_context=context)
+        return api
+
     def ca_data(self) -> bytes:
         """Return the CA certificates, PEM, by which the API server is known."""
-        return Path(self._settings.ssl_ca_cert).read_bytes()
+        return Path(self._ca).read_bytes()
 
     def request(self, method: str, path: str, body: Any = None, query: dict[str, Any] | None = None) -> Any:
         """Send one request and return the decoded answer; what passes by itself is tried again, a few times.
@@ -151,10 +177,12 @@ class Api:
                 return found, metadata.get("resourceVersion", "")
             query["continue"] = metadata["continue"]
 
-    def watch(self, path: str, resource_version: str, seconds: float) -> Iterator[dict[str, Any]]:
+    def watch(
+        self, path: str, resource_version: str, seconds: float, query: dict[str, Any] | None = None
+    ) -> Iterator[dict[str, Any]]:
         """Yield `{type, object}` of each change after `resource_version`, for at most `seconds`."""
         timeout = max(1, int(seconds))
-        query = {"watch": 1, "resourceVersion": resource_version, "timeoutSeconds": timeout}
+        query = {**(query or {}), "watch": 1, "resourceVersion": resource_version, "timeoutSeconds": timeout}
         with self._send("GET", path, None, query, seconds + CONNECT_SECONDS) as response:
             if response.status != 200:
                 _decoded(response)
@@ -168,8 +196,7 @@ class Api:
 
         url = f"{self.server}{quote(path, safe='/')}{'?' + urlencode(query) if query else ''}"
         headers = {"Accept": "application/json", "User-Agent": "kube_node"}
-        # Clients up to 34 call it authorization.
-        if token := self._settings.get_api_key_with_prefix("BearerToken", "authorization"):
+        if token := self._token():
             headers["Authorization"] = token
         try:
             return self._pool.request(

@@ -9,6 +9,7 @@ import ipaddress
 from typing import Any
 
 import kube_node_cgroups as cgroups
+import kube_node_images as images
 import kube_node_milestones as milestones
 import kube_node_programs as programs
 import kube_node_types as types
@@ -228,6 +229,19 @@ def _static(tree: dict[str, Any], *_: Any) -> list[Fault]:
     ]
 
 
+def _archives(tree: dict[str, Any], *_: Any) -> list[Fault]:
+    """Of an image that two archives bring, each run would load both."""
+    known: set[str] = set()
+    faults = []
+    for archive in tree["images"]["archives"]:
+        for image in map(images.canonical, archive["images"]):
+            if image in known:
+                message = f"{types.shown(image)} is in two of them, name it in one"
+                faults.append(Fault("images.archives", message))
+            known.add(image)
+    return faults
+
+
 def _cgroups(tree: dict[str, Any], *_: Any) -> list[Fault]:
     return cgroups.faults(tree)
 
@@ -248,6 +262,7 @@ CHECKS: tuple[tuple[tuple[str, ...], Any], ...] = (
     (("kube_proxy.config.mode",), _proxy_mode),
     (("kubelet.config.featureGates", "kube_proxy.config.featureGates"), _gates),
     (("certificates.mode", "kubelet.config"), _static),
+    (("images.archives",), _archives),
     (
         (
             "kubelet.config.enforceNodeAllocatable",

@@ -11,6 +11,7 @@ import kube_node_types as types
 import kube_node_types_fetched as fetched
 from kube_node_findings import NAMES
 from kube_node_merge import get
+from kube_node_ready import WAITS
 
 MAX_DEPTH = 32
 PROFILES = ("default", "kubeasz-1.1")
@@ -145,6 +146,8 @@ SCHEMA: dict[str, Any] = {
         "keep": types.integer(1, 100),
         **{name: Either(None, PROGRAMS[name]) for name in PROGRAMS},
     },
+    "images": {"archives": types.list_of(types.image_archive)},
+    "ready": {"wait_for": types.one_of(*WAITS), "seconds": types.integer(0, 3600)},
 }
 
 REQUIRED = {

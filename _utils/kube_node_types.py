@@ -285,3 +285,14 @@ def taint(value: Any) -> str | None:
         or label_value(value.get("value", ""))
         or one_of(*_EFFECTS)(value.get("effect"))
     )
+
+
+def image_archive(value: Any) -> str | None:
+    """Check an archive of images: `{source, sha256, images}`, the images by tag as the archive has them."""
+    if not isinstance(value, dict) or set(value) != {"source", "sha256", "images"}:
+        return f"{shown(value)} is not an archive, write {{source: …, sha256: …, images: [NAME:TAG]}}"
+    if fault := source(value["source"]) or sha256(value["sha256"]) or list_of(image)(value["images"]):
+        return fault
+    if by_digest := [one for one in value["images"] if "@" in one]:
+        return f"{shown(by_digest[0])} goes by digest, write NAME:TAG: sha256 of the archive says which it is"
+    return None if value["images"] else f"{shown(value['source'])} has no images, name those that are in it"

@@ -34,19 +34,23 @@ class Requests:
         """The collection's path."""
         return f"{GROUP}/{self._version}/{RESOURCE}"
 
-    def items(self) -> tuple[list[dict[str, Any]], str]:
+    def items(self, signer: str | None = None) -> tuple[list[dict[str, Any]], str]:
         """Return all requests and the resourceVersion to watch from.
+
+        Args:
+            signer: those to this signer alone, where the server can choose (with v1); else all.
 
         Raises:
             ApiError: the API server cannot be asked, or serves neither version.
         """
+        chosen = {"fieldSelector": f"spec.signerName={signer}"} if signer and self._version != OLD else None
         try:
-            return self.api.items(self.path, keep=as_v1)
+            return self.api.items(self.path, chosen, keep=as_v1)
         except ApiError as error:
             if error.status != 404 or self._version == OLD:
                 raise
             self._version = OLD
-            return self.items()
+            return self.items(signer)
 
     def get(self, name: str) -> dict[str, Any] | None:
         """Return one request, or None where it is gone."""

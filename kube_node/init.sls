@@ -6,7 +6,9 @@ include:
   - kube_node.os
   - kube_node.binaries
   - kube_node.runtime.{{ kube_node.runtime.name }}
+  - kube_node.images
   - kube_node.cni
   - kube_node.certificates
   - kube_node.kubelet
   - kube_node.kube_proxy
+  - kube_node.ready

@@ -13,6 +13,7 @@ kubelet-service-running:
       - service: kubelet-service-enabled
       - sls: kube_node.certificates
       - sls: kube_node.runtime.{{ kube_node.runtime.name }}
+      - sls: kube_node.images
     - watch:
       - kube_node: kubelet-installed
       - file: cluster-ca

@@ -23,6 +23,11 @@ NAMESPACE = "k8s.io"
 LOAD_SECONDS = 1800
 
 
+def __virtual__():
+    # Its functions stand beside those of kube_node.py: the loader joins modules of one virtual name.
+    return __virtualname__
+
+
 def images():
     """
     Return the images that this node needs, and which of them are there: what to bring where there is no

@@ -29,6 +29,11 @@ LOG_LINES, LOG_SECONDS = 500, 600
 DAY = 86_400
 
 
+def __virtual__():
+    # Its functions stand beside those of kube_node.py: the loader joins modules of one virtual name.
+    return __virtualname__
+
+
 def wait_until_ready(wait_for, seconds=0):
     """
     Wait until the kubelet is healthy, its Node registered, and Ready, as far as asked for.

@@ -9,6 +9,11 @@ from salt.exceptions import CommandExecutionError
 __virtualname__ = "kube_node"
 
 
+def __virtual__():
+    # Its functions stand beside those of kube_node.py: the loader joins modules of one virtual name.
+    return __virtualname__
+
+
 def images_loaded(name, archives):
     """
     Load archives of images into the container runtime, each only where one of its images is not there, or is

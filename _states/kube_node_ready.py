@@ -7,6 +7,11 @@ from __future__ import annotations
 __virtualname__ = "kube_node"
 
 
+def __virtual__():
+    # Its functions stand beside those of kube_node.py: the loader joins modules of one virtual name.
+    return __virtualname__
+
+
 def ready(name, wait_for, timeout):
     """
     Wait until the kubelet is healthy, its Node registered, and Ready, as far as asked for; changes nothing.

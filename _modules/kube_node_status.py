@@ -26,6 +26,9 @@ HEALTHZ_SECONDS = 2
 # An API server that is away, or refuses, is asked again after this.
 PAUSE_SECONDS = 1
 LOG_LINES, LOG_SECONDS = 500, 600
+# One that crashes again and again told why before its last start.
+CRASH_SECONDS = 15
+SHOWN_OF_CONDITION = ("type", "status", "reason", "message", "lastTransitionTime")
 DAY = 86_400
 
 
@@ -64,11 +67,12 @@ def status():
     """
     Return how this node fares: what it should be, what it is, and what it lacks.
 
-    Returns ``{node, cluster, version, units, healthz, certificates, conditions, network, knocked}``.
+    Returns ``{node, cluster, version, units, healthz, certificates, api, conditions, network, knocked}``.
     ``version`` has ``wanted`` and ``running``, by the API; ``units`` each unit's state, start and restarts;
-    ``certificates`` the days that are left of each; ``conditions`` those of the Node, Ready first, or one
-    sentence where it could not be asked for; ``network`` the plugin and what of its files is missing;
-    ``knocked`` when the kubelet's last start told the master. Times are in UTC.
+    ``certificates`` the days that are left of each; ``healthz`` and ``api`` ``ok``, or why the kubelet is not
+    healthy and the Node could not be asked for; ``conditions`` those of the Node, Ready first; ``network`` the
+    plugin and what of its files is missing; ``knocked`` when the kubelet's last start told the master. Times
+    are in UTC.
 
     CLI Example:
 
@@ -86,16 +90,14 @@ def status():
         "cluster": node["cluster"]["name"],
         "version": {
             "wanted": node["version"],
-            "running": found and found["status"]["nodeInfo"]["kubeletVersion"].removeprefix("v"),
+            "running": readiness.release(found or {}),
         },
         "units": {name: _shown(unit) for name, unit in units.items()},
         "healthz": _healthz(node) or "ok",
         "certificates": [_with_days(one) for one in __salt__["kube_node.certificates"]()],
-        "conditions": [fault]
-        if fault
-        else [
-            {key: one.get(key) for key in ("type", "status", "reason", "message", "lastTransitionTime")}
-            for one in readiness.conditions(found or {})
+        "api": fault or "ok",
+        "conditions": [
+            {key: one.get(key) for key in SHOWN_OF_CONDITION} for one in readiness.conditions(found or {})
         ],
         "network": {"plugin": node["network"]["plugin"], "missing": _missing(node)},
         "knocked": _time(knock["started"]),
@@ -120,18 +122,19 @@ def diagnosis():
     node = __salt__["kube_node.parameters"]()
     certificates = __salt__["kube_node.certificates"]()
     found, fault = _own_node(node)
+    unit, healthz = _units("kubelet")["kubelet.service"], _healthz(node)
     return kube_node_diagnosis.screen(
         {
             "node": node["node"]["name"],
-            "unit": _units("kubelet")["kubelet.service"],
-            "healthz": _healthz(node),
+            "unit": unit,
+            "healthz": healthz,
             "certificates": certificates,
             "requests": _own_requests(node, certificates),
             "object": found,
             "api": fault,
             "plugin": node["network"]["plugin"],
             "missing": _missing(node),
-            "log": _log("kubelet"),
+            "log": _log("kubelet", unit["started"] - (CRASH_SECONDS if healthz else 0)),
         }
     )
 
@@ -247,11 +250,11 @@ def _unit(block, boot):
     }
 
 
-def _log(unit):
-    """Return the last lines of a unit's journal."""
+def _log(unit, since):
+    """Return the last lines of a unit's journal since a time, of the last ten minutes at most."""
     if not salt.utils.path.which("journalctl"):
         return []
-    lines, since = f"--lines={LOG_LINES}", f"--since=-{LOG_SECONDS}s"
+    lines, since = f"--lines={LOG_LINES}", f"--since=@{max(int(since), int(time.time()) - LOG_SECONDS)}"
     said = __salt__["cmd.run_stdout"](
         ["journalctl", f"--unit={unit}", "--no-pager", "--quiet", "--output=cat", lines, since],
         python_shell=False,

@@ -28,7 +28,7 @@ def screen(found: Mapping[str, Any]) -> str:
     """
     lines = klog.telling(found["log"])
     rows = [
-        *_causes(klog.errors(found["log"]), found["object"]),
+        *_causes(klog.errors(found["log"]), None if found["healthz"] else found["object"]),
         ("kubelet", f"{_unit(found['unit'])}; healthz: {found['healthz'] or 'ok'}"),
         ("node", found["api"] or _node(found["node"], found["object"])),
         ("certificates", ", ".join(f"{one['name']} {one['state']}" for one in found["certificates"])),
@@ -41,6 +41,7 @@ def screen(found: Mapping[str, Any]) -> str:
 
 
 def _causes(errors: Iterable[str], node: Mapping[str, Any] | None) -> list[tuple[str, str]]:
+    """Return what errors, and the conditions that a healthy kubelet reports, are signs of."""
     bad = [one for one in ready.conditions(node or {}) if _is_bad(one)]
     known = signs.recognise([*errors, *(str(one.get("message")) for one in bad)])
     return [

@@ -54,7 +54,7 @@ def _row(node: Mapping[str, Any] | None, minions: list[str]) -> dict[str, str]:
         unschedulable = (node.get("spec") or {}).get("unschedulable")
         row |= {
             "state": f"{state},SchedulingDisabled" if unschedulable else state,
-            "version": (status.get("nodeInfo") or {}).get("kubeletVersion", "").removeprefix("v"),
+            "version": ready.release(node) or "",
             "address": _address(status.get("addresses") or []),
         }
     return row | {"note": "; ".join(notes)}

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-ERRORS, OTHERS, WIDTH = 8, 4, 300
+ERRORS, OTHERS, WIDTH = 6, 4, 240
 # Level, month and day, time, process, file and line: what klog writes before the message.
 _HEAD = re.compile(
     r"(?P<level>[IWEF])(?P<day>\d{4}) (?P<time>\d\d:\d\d:\d\d)\.\d+ +\d+ (?P<place>[^ \]]+)\] (?P<said>.*)"

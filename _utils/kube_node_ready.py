@@ -95,6 +95,12 @@ def conditions(found: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     return sorted(listed, key=lambda one: one.get("type") != "Ready")
 
 
+def release(found: Mapping[str, Any]) -> str | None:
+    """Return the release that a Node's kubelet runs, X.Y.Z, None where it has not reported."""
+    version = ((found.get("status") or {}).get("nodeInfo") or {}).get("kubeletVersion")
+    return version and version.removeprefix("v")
+
+
 def _seconds(time: str | None) -> float:
     """Return a metav1.Time in seconds since the epoch, 0 where there is none."""
     return datetime.fromisoformat(time.replace("Z", "+00:00")).timestamp() if time else 0.0

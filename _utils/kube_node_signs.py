@@ -22,7 +22,7 @@ class Sign(NamedTuple):
 SIGNS: tuple[Sign, ...] = (
     Sign(
         "inotify",
-        "inotify.*too many open files|too many open files.*inotify|no space left on device.*inotify",
+        "inotify.*(?:too many open files|no space left on device)",
         "the kernel allows too few inotify instances",
         "write os.sysctl_minimums: {fs.inotify.max_user_instances: 512}",
     ),
@@ -164,7 +164,7 @@ SIGNS: tuple[Sign, ...] = (
     ),
     Sign(
         "cni_plugin",
-        'failed to find plugin ".*" in path',
+        "failed to find plugin ",
         "the CNI configuration asks for a plugin that is not in paths.cni_bin",
         "put the plugin there",
     ),

@@ -70,7 +70,7 @@ def status():
     Returns ``{node, cluster, version, units, healthz, certificates, api, conditions, network, knocked}``.
     ``version`` has ``wanted`` and ``running``, by the API; ``units`` each unit's state, start and restarts;
     ``certificates`` the days that are left of each; ``healthz`` and ``api`` ``ok``, or why the kubelet is not
-    healthy and the Node could not be asked for; ``conditions`` those of the Node, Ready first; ``network`` the
+    healthy and the Node could not be asked for; ``conditions`` the Node's, Ready first; ``network`` the
     plugin and what of its files is missing; ``knocked`` when the kubelet's last start told the master. Times
     are in UTC.
 

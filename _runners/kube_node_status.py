@@ -20,7 +20,7 @@ def status(cluster=None, table=True):
     Show every node of a cluster with its minion and state, the minions that are no nodes yet, and the nodes
     that are nobody's minion.
 
-    The API server is asked once, in pages, and no minion is: a fleet of thousands takes seconds.
+    The API server is asked once, in pages, and no minion is.
 
     cluster
         The name of one cluster; all that have a kubeconfig on this master where it is left out.

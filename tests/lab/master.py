@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import math
 import os
@@ -145,6 +146,15 @@ class Master:
         self._process.wait()
         self._process = None
 
+    def rest(self, cluster: str, seconds: float) -> None:
+        """Returns when no worker of it is at work for a cluster any more.
+
+        Raises:
+            TimedOut: There still is one after so many seconds.
+        """
+        lock = self.cache / f"kube_node/{cluster}.lock"
+        waiting.until(lambda: _is_free(lock), "the end of the master's work", seconds)
+
     def processes(self) -> list[int]:
         """Its processes and those of salt-run: all that were started, or forked, with its configuration."""
         return [one for one in network.all_processes() if self._config_flag in network.title(one)]
@@ -250,6 +260,17 @@ def _heard(bus: SaltEvent, prefix: str, seconds: float) -> Iterator[tuple[str, d
         event = bus.get_event(wait=min(left, 1), tag=prefix, full=True, auto_reconnect=True)
         if event is not None:
             yield event["tag"], event["data"]
+
+
+def _is_free(lock: Path) -> bool:
+    if not lock.exists():
+        return True
+    with lock.open() as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+    return True
 
 
 def _environment() -> dict[str, str]:

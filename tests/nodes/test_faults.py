@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from lab import waiting
+from lab.cluster import CLUSTER
 from lab.machine import Machine
 
 from nodes.conftest import await_ready, changed, highstate
@@ -24,11 +25,13 @@ SECONDS = 30
 
 @pytest.fixture
 def machine(lab) -> Machine:
-    """Return the second machine as one that never was a node: its kubelet is off, its Node is gone."""
+    """Return the second machine as one that never was a node: its kubelet is off, its Node is gone, and no
+    worker waits for it any more."""
     machine = lab.machines[1]
+    lab.master.rest(CLUSTER, seconds=90)
     machine.run("systemctl", "stop", "kubelet")
     machine.run("sh", "-c", f"rm -rf {PKI} {KUBECONFIG}")
-    lab.control_plane.kubectl("delete", "node", machine.minion_id)
+    lab.control_plane.kubectl("delete", "node", "--ignore-not-found", machine.minion_id)
     yield machine
     machine.run("systemctl", "start", "salt-minion", "kubelet")
     await_ready(lab, machine)

@@ -10,7 +10,6 @@ all minions and kubelets at once.
 
 from __future__ import annotations
 
-import fcntl
 import os
 import subprocess
 import sys
@@ -18,13 +17,12 @@ import time
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from functools import cached_property
-from pathlib import Path
 
 import kube_api
 import kube_node_tokens
 import yaml
 
-from lab import cluster, waiting
+from lab import cluster
 from lab.controlplane import ControlPlane
 from lab.master import PROJECT, Master
 
@@ -88,8 +86,7 @@ class Fleet:
         Raises:
             TimedOut: There still is one after so many seconds.
         """
-        lock = self.master.cache / f"kube_node/{CLUSTER}.lock"
-        waiting.until(lambda: _is_free(lock), "the end of the master's work", seconds)
+        self.master.rest(CLUSTER, seconds)
 
     def knock(
         self, pace: Pace | None = None, faults: Faults | None = None, seconds: float = 120, **what: object
@@ -190,14 +187,3 @@ class Fleet:
                 "sha256": {"kubelet": "a" * 64, "kube-proxy": "b" * 64},
             },
         }
-
-
-def _is_free(lock: Path) -> bool:
-    if not lock.exists():
-        return True
-    with lock.open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return False
-    return True

@@ -53,6 +53,6 @@ def nodes(clusters):
 def _nodes(cluster):
     kubeconfig = Path(__opts__["config_dir"], "kube_node", f"{cluster}.kubeconfig")
     try:
-        return kube_api.Api(str(kubeconfig)).items(NODES)[0]
+        return kube_api.Api(str(kubeconfig)).items(NODES, keep=kube_node_fleet.seen)[0]
     except kube_api.ApiError as error:
         raise CommandExecutionError(f"cluster {cluster}: {error}") from error

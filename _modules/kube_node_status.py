@@ -15,7 +15,6 @@ import kube_node_diagnosis
 import kube_node_ready as readiness
 import kubelet_csr_api
 import salt.utils.path
-import urllib3
 from salt.exceptions import CommandExecutionError
 
 __virtualname__ = "kube_node"
@@ -148,6 +147,8 @@ def _healthy(node, deadline):
 
 def _healthz(node):
     """Return what is wrong by the kubelet's own word; None where it is healthy, or does not say."""
+    import urllib3  # here, for it is large, and most of what minions do needs none of it
+
     url = readiness.healthz_url(node)
     if url is None:
         return None

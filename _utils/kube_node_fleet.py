@@ -11,53 +11,56 @@ from typing import Any
 import kube_node_ready as ready
 
 COLUMNS = ("cluster", "node", "minion", "state", "version", "address", "note")
+ABSENT = {"state": "not registered", "version": "", "address": "", "note": ""}
 _STATES = {"True": "Ready", "False": "NotReady"}
 
 
+def seen(node: Mapping[str, Any]) -> dict[str, str]:
+    """Return of a Node what a row says: `{node, state, version, address, note}`, all texts."""
+    condition, spec = ready.condition(node, "Ready") or {}, node.get("spec") or {}
+    state = _STATES.get(condition.get("status", ""), "Unknown")
+    said = condition.get("message") or condition.get("reason") or "it never reported"
+    return {
+        "node": node["metadata"]["name"],
+        "state": f"{state},SchedulingDisabled" if spec.get("unschedulable") else state,
+        "version": ready.release(node) or "",
+        "address": _address((node.get("status") or {}).get("addresses") or []),
+        "note": "" if state == "Ready" else str(said),
+    }
+
+
 def rows(
-    cluster: str, nodes: Iterable[Mapping[str, Any]], minions: Mapping[str, str]
+    cluster: str, nodes: Iterable[Mapping[str, str]], minions: Mapping[str, str]
 ) -> list[dict[str, str]]:
     """Return a row for each Node, and for each minion that is to be one, by name.
 
     Args:
         cluster: its name.
-        nodes: the Nodes, as the API server has them.
+        nodes: each Node, as `seen` has it.
         minions: of each minion of that cluster, by id, the name of the node that it is.
 
     Returns:
         `{cluster, node, minion, state, version, address, note}`, all texts. The state is `Ready`, `NotReady`,
         `Unknown` or `not registered`, with what kubectl adds to it; the note says what is amiss.
     """
-    found = {node["metadata"]["name"]: node for node in nodes}
+    found = {node["node"]: node for node in nodes}
     owners: dict[str, list[str]] = {}
     for minion, name in sorted(minions.items()):
         owners.setdefault(name, []).append(minion)
     return [
-        {"cluster": cluster, "node": name, **_row(found.get(name), owners.get(name, []))}
+        _row(cluster, found.get(name) or ABSENT | {"node": name}, owners.get(name, []))
         for name in sorted(found.keys() | owners.keys())
     ]
 
 
-def _row(node: Mapping[str, Any] | None, minions: list[str]) -> dict[str, str]:
-    notes = []
+def _row(cluster: str, node: Mapping[str, str], minions: list[str]) -> dict[str, str]:
+    amiss = ""
     if not minions:
-        notes.append("no accepted minion is this node")
+        amiss = "no accepted minion is this node"
     elif len(minions) > 1:
-        notes.append("claimed by several minions, give each a node.name of its own")
-    row = {"minion": ", ".join(minions), "state": "not registered", "version": "", "address": ""}
-    if node is not None:
-        status = node.get("status") or {}
-        condition = ready.condition(node, "Ready") or {}
-        state = _STATES.get(condition.get("status", ""), "Unknown")
-        if state != "Ready":
-            notes.append(str(condition.get("message") or condition.get("reason") or "it never reported"))
-        unschedulable = (node.get("spec") or {}).get("unschedulable")
-        row |= {
-            "state": f"{state},SchedulingDisabled" if unschedulable else state,
-            "version": ready.release(node) or "",
-            "address": _address(status.get("addresses") or []),
-        }
-    return row | {"note": "; ".join(notes)}
+        amiss = "claimed by several minions, give each a node.name of its own"
+    note = "; ".join(filter(None, (node["note"], amiss)))
+    return {**node, "cluster": cluster, "minion": ", ".join(minions), "note": note}
 
 
 def _address(addresses: Iterable[Mapping[str, str]]) -> str:

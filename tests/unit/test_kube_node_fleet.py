@@ -23,12 +23,12 @@ def node(name: str, ready: str = "True", **spec: Any) -> dict[str, Any]:
 
 
 def told(nodes: list, minions: dict) -> list[tuple[str, str, str, str]]:
-    rows = fleet.rows("demo", nodes, minions)
+    rows = fleet.rows("demo", map(fleet.seen, nodes), minions)
     return [(row["node"], row["minion"], row["state"], row["note"]) for row in rows]
 
 
 def test_a_row_is_whole():
-    assert fleet.rows("demo", [node("a")], {"A": "a"}) == [
+    assert fleet.rows("demo", [fleet.seen(node("a"))], {"A": "a"}) == [
         {
             "cluster": "demo",
             "node": "a",
@@ -63,7 +63,7 @@ def test_a_node_that_is_nobodys_and_one_that_is_claimed_twice():
 
 
 def test_the_table_ends_with_a_sum_and_obeys_no_terminal():
-    text = fleet.table(fleet.rows("demo", [node("a"), node("b", "False\x1b")], {"a": "a"}))
+    text = fleet.table(fleet.rows("demo", map(fleet.seen, [node("a"), node("b\x1b", "False")]), {"a": "a"}))
     lines = text.splitlines()
     assert lines[0].split() == ["CLUSTER", "NODE", "MINION", "STATE", "VERSION", "ADDRESS", "NOTE"]
     assert lines[-1] == "1 of 2 are Ready"

@@ -24,8 +24,12 @@ def test_the_module_has_these_functions_and_no_other(modules):
         "kube_node.attestation",
         "kube_node.knock",
         "kube_node.preflight",
-        "kube_node.binary_matches",
-        "kube_node.cached_binary",
+        "kube_node.wait_until_ready",
+        "kube_node.status",
+        "kube_node.diagnosis",
+        "kube_node.images",
+        "kube_node.archive_loaded",
+        "kube_node.load_archive",
     }
 
 

@@ -243,6 +243,32 @@ def test_dockers_adapter_restarts_alone_for_what_is_its_own(modules, node):
     }
 
 
+ARCHIVES = {
+    name: {"version": "1.7.24", "source": f"salt://{name}.tgz", "sha256": "d" * 64}
+    for name in ("cni-plugins", "crictl", "containerd", "docker")
+}
+
+
+@pytest.mark.parametrize("runtime", ["containerd", "docker"])
+def test_a_runtime_out_of_an_archive_needs_no_package_and_restarts_for_it(modules, node, runtime: str):
+    own = ARCHIVES | {"kubectl": {"package": "kubernetes-client"}}
+    node(pillar({"version": "1.23.17", "runtime": {"name": runtime}, "binaries": own}))
+    chunks = modules.state.show_low_sls("kube_node")
+    assert [chunk for chunk in chunks if isinstance(chunk, str)] == []
+    fetched = ["cni-plugins", "crictl", "kube-proxy", "kubelet", runtime]
+    installed = [chunk["__id__"] for chunk in chunks if chunk["fun"].endswith("s_installed")]
+    installed += [chunk["__id__"] for chunk in chunks if chunk["fun"] == "binary_installed"]
+    assert sorted(installed) == sorted(f"{name}-installed" for name in fetched)
+    packages = [chunk["__id__"] for chunk in chunks if chunk["state"] == "pkg"]
+    assert packages == ["node-packages", "program-packages-installed"]
+    [chunk] = running(chunks, runtime)
+    assert {"kube_node": f"{runtime}-installed"} in chunk["watch"]
+
+
+def test_old_releases_go_last(chunks):
+    assert chunks[-1]["__id__"] == "old-releases-removed"
+
+
 def test_a_node_with_certificates_of_its_own_compiles(modules, node):
     tree = pillar({"version": "1.14.10", "profile": "kubeasz-1.1", "runtime": {"name": "containerd"}})
     node(tree)

@@ -87,11 +87,10 @@ def given(upgraded) -> Callable[[dict[str, Any]], set[str]]:
     highstate(upgraded)
 
 
-def release(lab: Lab) -> str:
-    """Return the release that the node says it runs, once its kubelet has told it."""
-    lab.control_plane.kubectl("wait", "--for=condition=Ready", "node", "--all", "--timeout=60s")
-    path = "{.items[0].status.nodeInfo.kubeletVersion}"
-    return lab.control_plane.kubectl("get", "nodes", f"--output=jsonpath={path}")
+def await_release(lab: Lab, version: str) -> None:
+    """Return when the node's kubelet has told the API server that it is of a release."""
+    told = f"jsonpath={{.status.nodeInfo.kubeletVersion}}=v{version}"
+    lab.control_plane.kubectl("wait", f"--for={told}", "node", "--all", "--timeout=60s")
 
 
 def test_an_upgrade_and_the_way_back_restart_kubelet_and_kube_proxy_alone(upgraded, given):
@@ -105,9 +104,9 @@ def test_an_upgrade_and_the_way_back_restart_kubelet_and_kube_proxy_alone(upgrad
     assert (
         machine.run("readlink", "/usr/local/bin/kubelet").stdout.strip() == f"/opt/kube_node/v{NEXT}/kubelet"
     )
-    assert release(upgraded) == f"v{NEXT}"
+    await_release(upgraded, NEXT)
     assert given({}) == {"kubelet", "kube-proxy"}
-    assert release(upgraded) == f"v{upgraded.version}"
+    await_release(upgraded, upgraded.version)
     assert set(machine.run("ls", "/opt/kube_node").stdout.split()) == {f"v{NEXT}", f"v{upgraded.version}"}
 
 

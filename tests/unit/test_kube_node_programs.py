@@ -106,6 +106,17 @@ def test_a_digest_beside_the_others_is_enough_for_a_file_beside_the_others():
     assert of({"binaries": {"sha256": {"kubectl": C}}})["kubectl"]["source"] == "salt://kubernetes/kubectl"
 
 
+def test_kubelet_and_kube_proxy_may_each_come_from_elsewhere():
+    tree = without("binaries")
+    tree["binaries"] = {
+        name: {"source": f"salt://builds/{name}", "sha256": C} for name in ("kubelet", "kube-proxy")
+    }
+    assert [entry["source"] for entry in compiled_alone(tree)["files"]] == [
+        "salt://builds/kube-proxy",
+        "salt://builds/kubelet",
+    ]
+
+
 def test_packages_bring_programs_too():
     change = {"crictl": {"package": "cri-tools"}, "runc": {"package": "runc", "version": "1.1.5"}}
     binaries = compiled({"binaries": change})["binaries"]

@@ -1,7 +1,7 @@
 # Everything below runs in a virtual environment that the first target makes by itself, in the cache, outside this folder.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-down demo-shell demo-kubectl demo-salt render versions bench-render bench-beacon bench-approve bench-storm bench-day test test-unit test-functional test-integration test-nodes lint venv clean-cache
+.PHONY: help demo demo-down demo-shell demo-kubectl demo-salt render versions bench-render bench-beacon bench-approve bench-storm bench-day bench-node test test-unit test-functional test-integration test-nodes lint venv clean-cache
 
 PYTHON ?= python3
 NODE ?= worker-1
@@ -44,6 +44,9 @@ bench-beacon: ## What the minion's beacon costs: one look in a warm process
 
 bench-approve: ## Approving N=300 requests: the shell line, ours, a bare client
 	@$(call python) && PATH="$$(dirname "$$python"):$$PATH" "$$python" benchmarks/approve.py --nodes $(or $(N),300)
+
+bench-node: ## A highstate on one machine: the first, with nothing to do, test=True, a change (root)
+	@$(call python,--machines) && PATH="$$(dirname "$$python"):$$PATH" "$$python" benchmarks/node.py
 
 bench-storm: ## N=1000 simulated nodes knock within a second at a real master; ARGS=--help
 	@$(call python) && PATH="$$(dirname "$$python"):$$PATH" "$$python" benchmarks/storm.py --nodes $(or $(N),1000) $(ARGS)

@@ -24,7 +24,19 @@ from salt.exceptions import CommandExecutionError
 
 __virtualname__ = "kube_node_machine"
 
-PROC, SYS, RUN, LIB = Path("/proc"), Path("/sys"), Path("/run"), Path("/lib/modules")
+PROC, SYS = Path("/proc"), Path("/sys")
+UNIT_FOLDERS = (
+    "/etc/systemd/system",
+    "/run/systemd/generator",
+    "/usr/lib/systemd/system",
+    "/lib/systemd/system",
+)
+SWAP_UNITS = (
+    "dphys-swapfile.service",
+    "systemd-zram-setup@zram0.service",
+    "zram-config.service",
+    "zramswap.service",
+)
 CNI_ENDINGS = (".conf", ".conflist", ".json")
 CONNECT_SECONDS = 5
 TIME_ERROR = 5
@@ -47,9 +59,9 @@ def facts():
         "processor": __grains__.get("cpuarch"),
         "os_family": __grains__.get("os_family"),
         "kernel": __grains__.get("kernelrelease"),
-        "container": _in_container(),
+        "container": __salt__["kube_node_kernel.in_container"](),
         "cgroups": 2 if (SYS / "fs/cgroup/cgroup.controllers").exists() else 1,
-        "modules": modules(needs["modules"]),
+        "modules": __salt__["kube_node_kernel.modules"](needs["modules"]),
         "memory_mib": proc.memory_mib(_read(PROC / "meminfo")),
         "disks": {path: _space(path) for path in needs["disks"]},
         "now": time.time(),
@@ -67,126 +79,25 @@ def facts():
     }
 
 
-def modules(names):
+def swap_units():
     """
-    Return of each kernel module whether it is ``loaded``, ``built in``, ``loadable``, ``missing`` or
-    ``unknown``, the last where the machine has no list of what is built in.
-
-    names
-        List of names as ``lsmod`` has them.
+    Return the units by which distributions make swap at a boot, those that are there; masked ones too.
 
     CLI Example:
 
     .. code-block:: bash
 
-        salt '*' kube_node_machine.modules '[br_netfilter, overlay]'
+        salt '*' kube_node_machine.swap_units
     """
-    folder = LIB / os.uname().release
-    built_in, loadable = (_text(folder / name) for name in ("modules.builtin", "modules.dep"))
-    found = proc.modules(names, _read(PROC / "modules"), built_in, loadable)
-    # Built in and without parameters it is in no list that a container sees; its effects are.
-    return {
-        name: "built in" if state == "unknown" and _shows(name) else state for name, state in found.items()
-    }
+    return [unit for unit in SWAP_UNITS if _has_unit(unit)]
 
 
-def module_to_load(name):
-    """
-    Tell whether a kernel module is there to be loaded: neither loaded nor built in, and this is no container.
-
-    name
-        As ``lsmod`` has it.
-
-    CLI Example:
-
-    .. code-block:: bash
-
-        salt '*' kube_node_machine.module_to_load br_netfilter
-    """
-    return modules([name])[name] == "loadable" and not _in_container()
-
-
-def has_sysctl(name):
-    """
-    Tell whether a kernel parameter is there, or should be: those of bridges come with ``br_netfilter``.
-
-    name
-        As ``sysctl`` has it.
-
-    CLI Example:
-
-    .. code-block:: bash
-
-        salt '*' kube_node_machine.has_sysctl net.bridge.bridge-nf-call-iptables
-    """
-    if not name.startswith("net.bridge."):
-        return True
-    return _sysctl(name).exists() or module_to_load("br_netfilter")
-
-
-def sysctl_at_least(name, minimum):
-    """
-    Tell whether a kernel parameter is at least so high.
-
-    name
-        As ``sysctl`` has it.
-
-    minimum
-        A whole number.
-
-    CLI Example:
-
-    .. code-block:: bash
-
-        salt '*' kube_node_machine.sysctl_at_least fs.inotify.max_user_instances 512
-    """
-    found = _read(_sysctl(name)).strip()
-    return found.isdigit() and int(found) >= int(minimum)
-
-
-def has_unit(name):
-    """
-    Tell whether systemd has a unit's file, or its template's; one that is masked counts too.
-
-    name
-        With its ending, such as ``zramswap.service``.
-
-    CLI Example:
-
-    .. code-block:: bash
-
-        salt '*' kube_node_machine.has_unit zramswap.service
-    """
+def _has_unit(name):
+    """Tell whether systemd has a unit's file, or its template's."""
     prefix, at, _ = name.partition("@")
     files = {name, f"{prefix}@.{name.rpartition('.')[2]}" if at else name}
-    folders = (
-        "/etc/systemd/system",
-        "/run/systemd/generator",
-        "/usr/lib/systemd/system",
-        "/lib/systemd/system",
-    )
-    return any(
-        Path(folder, file).is_symlink() or Path(folder, file).exists() for folder in folders for file in files
-    )
-
-
-def _sysctl(name):
-    return PROC / "sys" / name.replace(".", "/")
-
-
-def _in_container():
-    """Tell whether the kernel is shared with others (systemd and the usual runtimes say so)."""
-    if (RUN / "systemd/container").exists():
-        return True
-    with contextlib.suppress(OSError):
-        return any(word.startswith(b"container=") for word in (PROC / "1/environ").read_bytes().split(b"\0"))
-    return False
-
-
-def _shows(name):
-    """Tell whether a module's own folder is there, or the one that it makes."""
-    makes = {"br_netfilter": PROC / "sys/net/bridge"}
-    return (SYS / "module" / name).exists() or (name in makes and makes[name].exists())
+    found = (Path(folder, file) for folder in UNIT_FOLDERS for file in files)
+    return any(path.is_symlink() or path.exists() for path in found)
 
 
 def _space(path):

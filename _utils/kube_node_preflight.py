@@ -5,7 +5,7 @@ Pure: no Salt, no I/O. `kube_node_machine.facts` gathers what the machine tells,
     processor, os_family, kernel    Salt's grains cpuarch, os_family and kernelrelease
     container                       whether the machine shares its kernel with others
     cgroups                         1 or 2, the version that the controllers are in
-    modules                         of each needed one: loaded, built in, loadable, missing or unknown
+    modules                         of each needed one its state, as `kube_node_proc.modules` says it
     memory_mib, disks               all memory; of each folder `{free_mib, free_percent}`
     now, synchronised               the clock, and whether something corrects it (None: not known)
     swaps                           the devices and files that are swapped to, zram among them

@@ -81,6 +81,10 @@ def cgroups(node: Facts, machine: Facts) -> list[Finding]:
 def kernel_modules(_: Facts, machine: Facts) -> list[Finding]:
     """One that is built in needs no loading; a container has those of its host."""
     found = []
+    if left_out := _those(machine, "left out"):
+        told = f"this kernel was built without {', '.join(left_out)}"
+        remedy = "boot another one, or choose another kube_proxy.config.mode"
+        found.append(Finding("kernel_modules", ERROR, told, remedy))
     missing = _those(machine, "missing")
     if missing and machine["container"]:
         told = f"{', '.join(missing)} not to be seen, and a container cannot load it"

@@ -11,6 +11,18 @@ import sys
 from typing import Any
 
 LISTENS = "0A"
+# The option by which a kernel is built with a module, where that is known.
+OPTIONS = {
+    "br_netfilter": "BRIDGE_NETFILTER",
+    "ip_vs": "IP_VS",
+    "ip_vs_rr": "IP_VS_RR",
+    "ip_vs_sh": "IP_VS_SH",
+    "ip_vs_wrr": "IP_VS_WRR",
+    "nf_conntrack": "NF_CONNTRACK",
+    "nf_conntrack_ipv4": "NF_CONNTRACK_IPV4",
+    "nf_tables": "NF_TABLES",
+    "overlay": "OVERLAY_FS",
+}
 UP, GATEWAY, REJECT = 0x1, 0x2, 0x200
 
 
@@ -84,14 +96,26 @@ def resolvers(resolv_conf: str) -> list[str]:
     return [words[1] for words in lines if len(words) > 1 and words[0] == "nameserver"]
 
 
-def modules(names: list[str], loaded: str, built_in: str | None, loadable: str | None) -> dict[str, str]:
-    """Return of each kernel module: loaded, built in, loadable, missing, or unknown.
+def kernel_options(config: str) -> dict[str, str]:
+    """Return `y` or `m` of each option that is on, of a kernel's configuration; without `CONFIG_`."""
+    return dict(re.findall(r"^CONFIG_(\w+)=([ym])$", config, flags=re.MULTILINE))
+
+
+def modules(
+    names: list[str],
+    loaded: str,
+    built_in: str | None,
+    loadable: str | None,
+    options: dict[str, str],
+) -> dict[str, str]:
+    """Return of each kernel module: loaded, built in, loadable, missing, left out, or unknown.
 
     Args:
         names: of the modules.
         loaded: /proc/modules.
         built_in: modules.builtin of the kernel's folder, None where that is not there.
         loadable: modules.dep beside it.
+        options: as `kernel_options` returns them; empty where they are not known.
     """
     present = {line.split()[0] for line in loaded.splitlines()}
     inside, beside = (_module_names(text) for text in (built_in, loadable))
@@ -103,6 +127,8 @@ def modules(names: list[str], loaded: str, built_in: str | None, loadable: str |
             return "built in"
         if name in beside:
             return "loadable"
+        if options and name in OPTIONS and options.get(OPTIONS[name]) != "m":
+            return "built in" if OPTIONS[name] in options else "left out"
         return "unknown" if built_in is None else "missing"
 
     return {name: state(name) for name in names}

@@ -2,11 +2,6 @@
 {%- from "kube_node/map.jinja" import kube_node with context %}
 {%- from "kube_node/files.jinja" import managed with context %}
 {{ managed(kube_node.files.modules) }}
-{% for name in kube_node.os.modules %}
-module-{{ name }}:
+kernel-modules-loaded:
   kmod.present:
-    - name: {{ name }}
-    - onlyif:
-      - fun: kube_node_machine.module_to_load
-        name: {{ name }}
-{% endfor %}
+    - mods: {{ salt["kube_node_kernel.to_load"](kube_node.os.modules) | json }}

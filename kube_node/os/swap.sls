@@ -2,13 +2,10 @@
 swap-target-masked:
   service.masked:
     - name: swap.target
-{% for unit in ("dphys-swapfile.service", "systemd-zram-setup@zram0.service", "zram-config.service", "zramswap.service") %}
+{% for unit in salt["kube_node_machine.swap_units"]() %}
 {{ unit }}-masked:
   service.masked:
     - name: {{ unit }}
-    - onlyif:
-      - fun: kube_node_machine.has_unit
-        name: {{ unit }}
 {% endfor %}
 swap-out-of-fstab:
   file.replace:

@@ -1,10 +1,11 @@
-# What Kubernetes needs of the kernel: in a file for the next boot, and now.
+# What Kubernetes needs of the kernel: in a file for the next boot, and now. Parameters of bridges are there when
+# br_netfilter is; in a container they may never be.
 {%- from "kube_node/map.jinja" import kube_node with context %}
 {%- from "kube_node/files.jinja" import managed with context %}
 include:
   - kube_node.os.modules
 {{ managed(kube_node.files.sysctl) }}
-{% for name, value in kube_node.os.sysctl | dictsort %}
+{% for name, value in kube_node.os.sysctl | dictsort if salt["kube_node_kernel.has_parameter"](name) %}
 {{ name }}:
   sysctl.present:
     - value: {{ value | json }}
@@ -12,13 +13,9 @@ include:
     - require:
       - sls: kube_node.os.modules
       - file: kernel-parameters
-    # Those of bridges are there when br_netfilter is; in a container they may never be.
-    - onlyif:
-      - fun: kube_node_machine.has_sysctl
-        name: {{ name }}
 {% endfor %}
 # A minimum stands in a file of its own that others come after, so that none is lowered at the next boot either.
-{%- for name, value in kube_node.os.sysctl_minimums | dictsort %}
+{%- for name, value in kube_node.os.sysctl_minimums | dictsort if not salt["kube_node_kernel.at_least"](name, value) %}
 {{ name }}-at-least:
   sysctl.present:
     - name: {{ name }}
@@ -26,8 +23,4 @@ include:
     - config: /etc/sysctl.d/10-kube-node-minimums.conf
     - require:
       - sls: kube_node.os.modules
-    - unless:
-      - fun: kube_node_machine.sysctl_at_least
-        name: {{ name }}
-        minimum: {{ value }}
 {%- endfor %}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import importlib.util
 import os
 from pathlib import Path
@@ -12,11 +13,11 @@ import pytest
 
 @pytest.fixture
 def machine(formula: Path, tmp_path: Path) -> ModuleType:
-    """Return kube_node_machine on a machine whose kernel has one module of each kind."""
-    spec = importlib.util.spec_from_file_location("machine", formula / "_modules/kube_node_machine.py")
+    """Return kube_node_kernel on a machine whose kernel has one module of each kind."""
+    spec = importlib.util.spec_from_file_location("machine", formula / "_modules/kube_node_kernel.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    for name in ("PROC", "SYS", "RUN", "LIB"):
+    for name in ("PROC", "SYS", "RUN", "LIB", "BOOT"):
         setattr(module, name, tmp_path / name)
     kernel = Path("LIB", os.uname().release)
     for path, text in {
@@ -32,10 +33,10 @@ def machine(formula: Path, tmp_path: Path) -> ModuleType:
 
 @pytest.mark.parametrize(
     ("name", "wanted"),
-    [("overlay", False), ("nf_conntrack", False), ("br_netfilter", True), ("ip_vs", False)],
+    [("overlay", True), ("nf_conntrack", False), ("br_netfilter", True), ("ip_vs", False)],
 )
-def test_a_module_is_loaded_that_is_there_and_does_nothing_yet(machine, name: str, wanted: bool):
-    assert machine.module_to_load(name) is wanted
+def test_a_module_is_loaded_that_is_there_to_be(machine, name: str, wanted: bool):
+    assert machine.to_load([name]) == [name] * wanted
 
 
 @pytest.mark.parametrize(
@@ -45,22 +46,22 @@ def test_a_module_is_loaded_that_is_there_and_does_nothing_yet(machine, name: st
 def test_a_container_loads_nothing(machine, tmp_path, path: str, text: str):
     (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
     (tmp_path / path).write_text(text)
-    assert machine.module_to_load("br_netfilter") is False
+    assert machine.to_load(["br_netfilter", "overlay"]) == ["overlay"]
 
 
 def test_the_parameters_of_bridges_are_expected_with_their_module(machine, tmp_path):
     name = "net.bridge.bridge-nf-call-iptables"
-    assert machine.has_sysctl(name) is True
+    assert machine.has_parameter(name) is True
     (tmp_path / "RUN/systemd").mkdir(parents=True)
     (tmp_path / "RUN/systemd/container").touch()
-    assert machine.has_sysctl(name) is False
+    assert machine.has_parameter(name) is False
     (tmp_path / "PROC/sys/net/bridge").mkdir(parents=True)
     (tmp_path / "PROC/sys/net/bridge/bridge-nf-call-iptables").touch()
-    assert machine.has_sysctl(name) is True
+    assert machine.has_parameter(name) is True
 
 
 def test_any_other_parameter_is_set_or_its_state_fails(machine):
-    assert machine.has_sysctl("net.ipv4.ip_forwrad") is True
+    assert machine.has_parameter("net.ipv4.ip_forwrad") is True
 
 
 @pytest.mark.parametrize("place", ["SYS/module/nf_tables", "PROC/sys/net/bridge"])
@@ -70,3 +71,44 @@ def test_what_is_built_in_shows_without_any_list(machine, tmp_path, place: str):
     (tmp_path / place).mkdir(parents=True)
     name = "nf_tables" if "nf_tables" in place else "br_netfilter"
     assert machine.modules([name, "ip_vs"]) == {name: "built in", "ip_vs": "unknown"}
+
+
+@pytest.fixture
+def configuration(machine, tmp_path):
+    """Return a function that gives the machine's kernel a configuration and no lists of modules."""
+    for file in (tmp_path / "LIB").rglob("modules.*"):
+        file.unlink()
+
+    def given(place: str, text: str) -> None:
+        path = tmp_path / place.format(release=os.uname().release)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(gzip.compress(text.encode()) if path.suffix == ".gz" else text.encode())
+
+    return given
+
+
+@pytest.mark.parametrize("place", ["PROC/config.gz", "BOOT/config-{release}", "LIB/{release}/config"])
+def test_the_kernels_configuration_says_what_is_built_in_and_what_never_was(
+    machine, configuration, place: str
+):
+    configuration(place, "CONFIG_NF_TABLES=y\nCONFIG_IP_VS=m\n# CONFIG_IP_VS_RR is not set\n")
+    assert machine.modules(["nf_tables", "ip_vs", "ip_vs_rr", "dm_thin_pool"]) == {
+        "nf_tables": "built in",
+        "ip_vs": "unknown",
+        "ip_vs_rr": "left out",
+        "dm_thin_pool": "unknown",
+    }
+
+
+def test_a_configuration_that_is_cut_off_says_nothing(machine, configuration, tmp_path):
+    configuration("PROC/config.gz", "CONFIG_NF_TABLES=y\n")
+    path = tmp_path / "PROC/config.gz"
+    path.write_bytes(path.read_bytes()[:-9])
+    assert machine.modules(["nf_tables"]) == {"nf_tables": "unknown"}
+
+
+def test_a_kernel_parameter_is_compared_with_a_minimum(modules):
+    found = int(Path("/proc/sys/kernel/pid_max").read_text())
+    assert modules.kube_node_kernel.at_least("kernel.pid_max", found) is True
+    assert modules.kube_node_kernel.at_least("kernel.pid_max", found + 1) is False
+    assert modules.kube_node_kernel.at_least("kernel.no_such", 0) is False

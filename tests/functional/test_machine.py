@@ -93,13 +93,6 @@ def test_nothing_is_written(facts, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_kernel_parameter_is_compared_with_a_minimum(modules):
-    found = int(Path("/proc/sys/kernel/pid_max").read_text())
-    assert modules.kube_node_machine.sysctl_at_least("kernel.pid_max", found) is True
-    assert modules.kube_node_machine.sysctl_at_least("kernel.pid_max", found + 1) is False
-    assert modules.kube_node_machine.sysctl_at_least("kernel.no_such", 0) is False
-
-
 @pytest.fixture
 def speaks_tls(tmp_path):
     """Return a function that has somebody answer with a certificate for some hosts; the CA, and the URL."""

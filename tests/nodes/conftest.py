@@ -59,3 +59,10 @@ def await_ready(lab: Lab, machine: Machine, seconds: float = 90) -> None:
         )
 
     waiting.until(is_ready, f"{name} being Ready", seconds, interval=0.5)
+
+
+def services(machine: Machine) -> dict[str, str]:
+    """Return systemd's invocation id of every service that runs."""
+    shown = machine.run("systemctl", "show", "--property=Id,InvocationID,SubState", "*.service").stdout
+    units = [dict(line.split("=", 1) for line in unit.splitlines()) for unit in shown.split("\n\n") if unit]
+    return {unit["Id"]: unit["InvocationID"] for unit in units if unit["SubState"] == "running"}

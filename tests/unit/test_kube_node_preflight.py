@@ -93,6 +93,12 @@ FOUND = [
         "have its host load it if pods lack network",
     ),
     (
+        {"modules": {"ip_vs": "left out"}, "container": True},
+        {},
+        "error kernel_modules: this kernel was built without ip_vs, "
+        "boot another one, or choose another kube_proxy.config.mode",
+    ),
+    (
         {"modules": {"overlay": "unknown"}},
         {},
         "info kernel_modules: overlay neither loaded nor in a list of what is built in, "

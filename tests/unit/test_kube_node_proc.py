@@ -104,8 +104,25 @@ def test_a_module_is_found_wherever_it_is(name: str, state: str):
         "kernel/net/bridge/br_netfilter.ko.xz: kernel/net/bridge/bridge.ko.xz\n"
         "kernel/net/netfilter/ipvs/ip_vs_rr.ko: kernel/net/netfilter/ipvs/ip_vs.ko\n"
     )
-    assert proc.modules([name], loaded, built_in, loadable) == {name: state}
+    assert proc.modules([name], loaded, built_in, loadable, {}) == {name: state}
+
+
+@pytest.mark.parametrize(
+    ("name", "state"),
+    [
+        ("nf_tables", "built in"),
+        ("br_netfilter", "missing"),
+        ("ip_vs", "left out"),
+        ("ip_vs_rr", "left out"),
+        ("dm_thin_pool", "missing"),
+    ],
+)
+def test_a_kernels_configuration_says_what_no_list_says(name: str, state: str):
+    options = proc.kernel_options(
+        "CONFIG_NF_TABLES=y\nCONFIG_BRIDGE_NETFILTER=m\n# CONFIG_IP_VS is not set\nCONFIG_X=7\n"
+    )
+    assert proc.modules([name], "", "", "", options) == {name: state}
 
 
 def test_without_a_list_of_what_is_built_in_nothing_is_said_to_be_missing():
-    assert proc.modules(["nf_tables"], "", None, None) == {"nf_tables": "unknown"}
+    assert proc.modules(["nf_tables"], "", None, None, {}) == {"nf_tables": "unknown"}

@@ -1,7 +1,7 @@
 # Everything below runs in a virtual environment that the first target makes by itself, in the cache, outside this folder.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-down demo-shell demo-kubectl demo-salt render versions bench-render bench-beacon bench-approve bench-storm bench-day bench-node test test-unit test-functional test-integration test-nodes lint venv clean-cache
+.PHONY: help demo demo-down demo-shell demo-kubectl demo-salt render versions bench-render bench-beacon bench-approve bench-storm bench-day bench-node test test-unit test-functional test-integration test-nodes test-nodes-all lint venv clean-cache
 
 PYTHON ?= python3
 NODE ?= worker-1
@@ -68,6 +68,9 @@ test-integration: ## A real master, minions and reactor against the API server d
 
 test-nodes: ## Machines with systemd (root)
 	@$(call python,--try-machines) && "$$python" -m pytest tests/nodes $(ARGS)
+
+test-nodes-all: ## The same with all that takes long, such as a kill at each state of a highstate
+	@$(call python,--try-machines) && KUBE_NODE_ALL=1 "$$python" -m pytest tests/nodes $(ARGS)
 
 lint: ## ruff: rules and format
 	@$(call python) && "$$python" -m ruff check . && "$$python" -m ruff format --check .

@@ -79,42 +79,46 @@ def to_load(names):
     return [name for name, state in modules(names).items() if state in wanted]
 
 
-def has_parameter(name):
+def to_set(parameters):
     """
-    Tell whether a kernel parameter is there, or should be: those of bridges come with ``br_netfilter``.
+    Return which kernel parameters, with their values, this kernel has or will have and are not so now. Those
+    of bridges come with ``br_netfilter``.
 
-    name
-        As ``sysctl`` has it.
+    parameters
+        The value of each, by its name as ``sysctl`` has it.
 
     CLI Example:
 
     .. code-block:: bash
 
-        salt '*' kube_node_kernel.has_parameter net.bridge.bridge-nf-call-iptables
+        salt '*' kube_node_kernel.to_set '{net.ipv4.ip_forward: 1}'
     """
-    if not name.startswith("net.bridge."):
-        return True
-    return _parameter(name).exists() or bool(to_load(["br_netfilter"]))
+    return {
+        name: value
+        for name, value in parameters.items()
+        if _comes(name) and _parameter(name).split() != str(value).split()
+    }
 
 
-def at_least(name, minimum):
+def to_raise(minimums):
     """
-    Tell whether a kernel parameter is at least so high.
+    Return which kernel parameters, with their minimums, are lower than that.
 
-    name
-        As ``sysctl`` has it.
-
-    minimum
-        A whole number.
+    minimums
+        A whole number for each, by its name as ``sysctl`` has it.
 
     CLI Example:
 
     .. code-block:: bash
 
-        salt '*' kube_node_kernel.at_least fs.inotify.max_user_instances 512
+        salt '*' kube_node_kernel.to_raise '{fs.inotify.max_user_instances: 512}'
     """
-    found = (_text(_parameter(name)) or "").strip()
-    return found.isdigit() and int(found) >= int(minimum)
+    found = {name: _parameter(name).strip() for name in minimums}
+    return {
+        name: minimum
+        for name, minimum in minimums.items()
+        if not (found[name].isdigit() and int(found[name]) >= minimum)
+    }
 
 
 def in_container():
@@ -134,8 +138,15 @@ def in_container():
     return False
 
 
+def _comes(name):
+    """Tell whether a parameter is there or should be; one that nobody knows should, and its state fails."""
+    bridges = name.startswith("net.bridge.")
+    return not bridges or bool(_parameter(name)) or bool(to_load(["br_netfilter"]))
+
+
 def _parameter(name):
-    return PROC / "sys" / name.replace(".", "/")
+    """Return what a parameter is now; nothing where it is not there."""
+    return _text(PROC / "sys" / name.replace(".", "/")) or ""
 
 
 def _shows(name):

@@ -191,7 +191,7 @@ def joined(name, timeout):
     while faults := _certificate_faults():
         now = time.monotonic()
         if __opts__["test"]:
-            return _result(name, None, f"The kubelet would be waited for: {faults}")
+            return _result(name, True, f"The kubelet would be waited for: {faults}")
         if now > deadline:
             return _result(name, False, f"After {timeout} s {faults}.\n{__salt__['kube_node.diagnosis']()}")
         if now >= knock_at:

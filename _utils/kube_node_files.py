@@ -28,6 +28,17 @@ class File:
 
 
 SYSTEMD = "/etc/systemd/system"
+# Of each service: its room, where that has another name; what the ids of its own files begin with; and what
+# it shares with others.
+ROOMS = {"cri-docker": "docker", "kube-proxy": "kube_proxy"}
+OWN = {
+    "containerd": "containerd-",
+    "docker": "docker-",
+    "cri-docker": "cri-docker-unit",
+    "kubelet": ("kubelet-", "slice-"),
+    "kube-proxy": "kube-proxy-",
+}
+SHARED = {"kubelet": ("cluster-ca", "bootstrap-kubeconfig"), "kube-proxy": ("cluster-ca",)}
 
 
 def by_room(node: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:
@@ -202,6 +213,19 @@ def _kube_proxy(node: dict[str, Any]) -> list[File]:
         ),
         File("kube-proxy-unit", f"{SYSTEMD}/kube-proxy.service", "kube_proxy/files/kube-proxy.service.jinja"),
     ]
+
+
+def started_with(node: dict[str, Any], service: str) -> list[str]:
+    """Return the paths of all that the formula keeps and a service is started with: its state watches them.
+
+    Args:
+        node: the parameters as `kube_node_parameters.compile_node` returns them.
+        service: as its state names it, such as `kubelet`.
+    """
+    own = [file for file in node["files"][ROOMS.get(service, service)] if file["id"].startswith(OWN[service])]
+    shared = [file for file in node["files"]["certificates"] if file["id"] in SHARED.get(service, ())]
+    links = [one["link"] for one in node["binaries"]["files"] if one["name"] in (service, f"{service}d")]
+    return [file["path"] for file in (*own, *shared) if file["wanted"] and not file["brought"]] + links
 
 
 def kept(node: dict[str, Any], joined: bool = False) -> list[dict[str, Any]]:

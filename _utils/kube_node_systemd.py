@@ -4,6 +4,8 @@ Pure but for the links and files it reads. It imports nothing of the formula, so
 it (`_beacons`).
 """
 
+import os
+import re
 from pathlib import Path
 
 # systemd 236 and later keep a link per unit here while it runs, to its invocation id; gone once it stopped,
@@ -26,6 +28,24 @@ def invocation(unit: str, slice_: str = "system.slice", root: str = "/") -> str 
         return str(Path(root, UNITS, f"invocation:{unit}").readlink())
     except OSError:
         return None if Path(root, UNITS).is_dir() else _oldest_process(unit, slice_, root)
+
+
+def started(unit: str, slice_: str = "system.slice", root: str = "/") -> float | None:
+    """Return when the running start of a unit was, in seconds since the epoch; None where it does not run.
+
+    Args:
+        unit: its full name, such as kubelet.service.
+        slice_: the slice that it belongs to.
+        root: where to look.
+    """
+    try:
+        return Path(root, UNITS, f"invocation:{unit}").lstat().st_mtime
+    except OSError:
+        oldest = None if Path(root, UNITS).is_dir() else _oldest_process(unit, slice_, root)
+    if oldest is None:
+        return None
+    booted = re.search(r"^btime (\d+)$", Path(root, "proc/stat").read_text(), flags=re.MULTILINE)
+    return int(booted[1]) + int(oldest.partition("-")[0]) / os.sysconf("SC_CLK_TCK")
 
 
 def _oldest_process(unit: str, slice_: str, root: str) -> str | None:

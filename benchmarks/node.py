@@ -1,10 +1,10 @@
 """What a highstate costs on one machine with systemd: the first, one with nothing to do, a change.
 
-`make -s bench-node` boots the lab (tests/lab) with one machine, as root, and prints a table; its last line is one
-JSON object. Seconds are those of the command on the master, from its start to the answer. Below them stand the
-states that take longest where nothing is to be done. Wanted: that run within 5 s, without a change or a restart;
-a change of `maxPods` restarts the kubelet alone; and `test=True` tells what is then changed, or this ends with an
-error.
+`make -s bench-node` boots the lab (tests/lab) with one machine, as root, and prints a table; its last line
+is one JSON object. Seconds are those of the command on the master, from its start to the answer. Below them
+stand the states that take longest where nothing is to be done. Wanted: that run within 5 s, without a change
+or a restart; a change of `maxPods` restarts the kubelet alone; and `test=True` tells what is then changed, or
+this ends with an error.
 """
 
 from __future__ import annotations

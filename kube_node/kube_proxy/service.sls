@@ -6,6 +6,8 @@ kube-proxy-service-enabled:
       - sls: kube_node.kube_proxy.config
 
 # It speaks to the API with the kubelet's certificate, so it starts once that is there.
+{%- from "kube_node/files.jinja" import restarted_if_owed with context %}
+{{ restarted_if_owed("kube-proxy") }}
 kube-proxy-service-running:
   service.running:
     - name: kube-proxy

@@ -6,8 +6,10 @@
 kubelet-knock-unit-reloaded:
   module.run:
     - service.systemctl_reload: []
+    {%- if salt["service.show"]("kube-node-knock").get("NeedDaemonReload") != "yes" %}
     - onchanges:
       - file: kubelet-knock-unit
+    {%- endif %}
 kubelet-looked-after:
   kube_node.beacon:
     - name: kube_node

@@ -1,4 +1,6 @@
 {%- from "kube_node/map.jinja" import kube_node with context %}
+{%- from "kube_node/files.jinja" import restarted_if_owed with context %}
+{{ restarted_if_owed("kubelet") }}
 # Apart from running: a state that enables its service does not restart it for what it watches.
 kubelet-service-enabled:
   service.enabled:

@@ -2,6 +2,8 @@
 {%- from "kube_node/map.jinja" import kube_node with context %}
 {%- from "kube_node/files.jinja" import managed with context %}
 {{ managed(kube_node.files.modules) }}
-kernel-modules-loaded:
+{%- for name in salt["kube_node_kernel.to_load"](kube_node.os.modules) %}
+module-{{ name }}:
   kmod.present:
-    - mods: {{ salt["kube_node_kernel.to_load"](kube_node.os.modules) | json }}
+    - name: {{ name }}
+{% endfor %}

@@ -5,7 +5,7 @@
 include:
   - kube_node.os.modules
 {{ managed(kube_node.files.sysctl) }}
-{% for name, value in kube_node.os.sysctl | dictsort if salt["kube_node_kernel.has_parameter"](name) %}
+{% for name, value in salt["kube_node_kernel.to_set"](kube_node.os.sysctl) | dictsort %}
 {{ name }}:
   sysctl.present:
     - value: {{ value | json }}
@@ -15,7 +15,7 @@ include:
       - file: kernel-parameters
 {% endfor %}
 # A minimum stands in a file of its own that others come after, so that none is lowered at the next boot either.
-{%- for name, value in kube_node.os.sysctl_minimums | dictsort if not salt["kube_node_kernel.at_least"](name, value) %}
+{%- for name, value in salt["kube_node_kernel.to_raise"](kube_node.os.sysctl_minimums) | dictsort %}
 {{ name }}-at-least:
   sysctl.present:
     - name: {{ name }}

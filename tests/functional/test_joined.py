@@ -61,7 +61,7 @@ def test_a_test_run_waits_for_nobody(states, paths):
     client, serving = paths
     result = states.kube_node.joined(name="worker-1", timeout=1, test=True)
     assert (result.result, result.changes, result.comment) == (
-        None,
+        True,
         {},
         f"The kubelet would be waited for: {client} is missing, {serving} is missing",
     )

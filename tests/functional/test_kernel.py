@@ -31,6 +31,18 @@ def machine(formula: Path, tmp_path: Path) -> ModuleType:
     return module
 
 
+@pytest.fixture
+def parameter(tmp_path):
+    """Return a function that gives the machine's kernel a parameter."""
+
+    def given(name: str, value: str) -> None:
+        path = tmp_path / "PROC/sys" / name.replace(".", "/")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(f"{value}\n")
+
+    return given
+
+
 @pytest.mark.parametrize(
     ("name", "wanted"),
     [("overlay", True), ("nf_conntrack", False), ("br_netfilter", True), ("ip_vs", False)],
@@ -49,19 +61,25 @@ def test_a_container_loads_nothing(machine, tmp_path, path: str, text: str):
     assert machine.to_load(["br_netfilter", "overlay"]) == ["overlay"]
 
 
-def test_the_parameters_of_bridges_are_expected_with_their_module(machine, tmp_path):
-    name = "net.bridge.bridge-nf-call-iptables"
-    assert machine.has_parameter(name) is True
+def test_the_parameters_of_bridges_are_expected_with_their_module(machine, parameter, tmp_path):
+    bridges = {"net.bridge.bridge-nf-call-iptables": 1}
+    assert machine.to_set(bridges) == bridges
     (tmp_path / "RUN/systemd").mkdir(parents=True)
     (tmp_path / "RUN/systemd/container").touch()
-    assert machine.has_parameter(name) is False
-    (tmp_path / "PROC/sys/net/bridge").mkdir(parents=True)
-    (tmp_path / "PROC/sys/net/bridge/bridge-nf-call-iptables").touch()
-    assert machine.has_parameter(name) is True
+    assert machine.to_set(bridges) == {}
+    parameter("net.bridge.bridge-nf-call-iptables", "0")
+    assert machine.to_set(bridges) == bridges
+
+
+def test_a_parameter_that_is_so_is_not_set(machine, parameter):
+    parameter("net.ipv4.ip_forward", "1")
+    parameter("net.ipv4.ip_local_port_range", "32768\t60999")
+    assert machine.to_set({"net.ipv4.ip_forward": 1, "net.ipv4.ip_local_port_range": "32768 60999"}) == {}
+    assert machine.to_set({"net.ipv4.ip_forward": 0}) == {"net.ipv4.ip_forward": 0}
 
 
 def test_any_other_parameter_is_set_or_its_state_fails(machine):
-    assert machine.has_parameter("net.ipv4.ip_forwrad") is True
+    assert machine.to_set({"net.ipv4.ip_forwrad": 1}) == {"net.ipv4.ip_forwrad": 1}
 
 
 @pytest.mark.parametrize("place", ["SYS/module/nf_tables", "PROC/sys/net/bridge"])
@@ -107,8 +125,10 @@ def test_a_configuration_that_is_cut_off_says_nothing(machine, configuration, tm
     assert machine.modules(["nf_tables"]) == {"nf_tables": "unknown"}
 
 
-def test_a_kernel_parameter_is_compared_with_a_minimum(modules):
-    found = int(Path("/proc/sys/kernel/pid_max").read_text())
-    assert modules.kube_node_kernel.at_least("kernel.pid_max", found) is True
-    assert modules.kube_node_kernel.at_least("kernel.pid_max", found + 1) is False
-    assert modules.kube_node_kernel.at_least("kernel.no_such", 0) is False
+def test_a_parameter_is_raised_to_its_minimum_and_never_lowered(machine, parameter):
+    parameter("kernel.pid_max", "4096")
+    assert machine.to_raise({"kernel.pid_max": 4096}) == machine.to_raise({"kernel.pid_max": 512}) == {}
+    assert machine.to_raise({"kernel.pid_max": 4097, "kernel.no_such": 0}) == {
+        "kernel.pid_max": 4097,
+        "kernel.no_such": 0,
+    }

@@ -14,10 +14,11 @@ UNITS = ("containerd", "kubelet", "kube-proxy")
 
 @pytest.fixture(scope="session")
 def lab():
-    """Return a lab whose machines have had their first highstate."""
+    """Return a lab whose machines have had their first highstate, and before it a test run."""
     if reason := host.unable():
         pytest.skip(reason)
     with Lab("test") as running:
+        running.predicted = highstate(running, "*", "test=True")
         running.first_highstate = highstate(running)
         yield running
 

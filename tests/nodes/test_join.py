@@ -16,6 +16,14 @@ def test_both_machines_are_ready_nodes(lab):
     assert {node["metadata"]["name"] for node in nodes} == {machine.minion_id for machine in lab.machines}
 
 
+def test_a_test_run_on_a_new_machine_predicts_what_the_first_highstate_changes(lab):
+    predicted, done = (
+        {minion: changed(states) for minion, states in answers.items()}
+        for answers in (lab.predicted, lab.first_highstate)
+    )
+    assert predicted == done
+
+
 def test_each_node_runs_the_release_of_the_pillar(lab):
     nodes = json.loads(lab.control_plane.kubectl("get", "nodes", "--output=json"))["items"]
     assert {node["status"]["nodeInfo"]["kubeletVersion"] for node in nodes} == {f"v{lab.version}"}

@@ -1,4 +1,6 @@
 {%- from "kube_node/map.jinja" import kube_node with context %}
+{%- from "kube_node/files.jinja" import restarted_if_owed with context %}
+{{ restarted_if_owed("docker") }}
 docker-service-running:
   service.running:
     - name: docker
@@ -14,6 +16,7 @@ docker-service-running:
       {%- endif %}
 {% if kube_node.runtime.unit == "cri-docker.service" %}
 # What stands between the kubelet and Docker from Kubernetes 1.24 on.
+{{ restarted_if_owed("cri-docker") }}
 cri-docker-socket-running:
   service.running:
     - name: cri-docker.socket

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import kube_node_systemd as systemd
@@ -73,3 +74,23 @@ def test_a_unit_lies_in_its_slices_folder(tmp_path, slice_, folder):
     process(tmp_path, 5, start=1)
     cgroup(tmp_path, folder, 5)
     assert systemd.invocation(UNIT, slice_, str(tmp_path)) == "1-5"
+
+
+def test_a_unit_that_runs_started_when_its_link_was_made(tmp_path):
+    units = tmp_path / systemd.UNITS
+    units.mkdir(parents=True)
+    (units / "invocation:kubelet.service").symlink_to("84e297bd17e346859fb3cc5a885a6762")
+    os.utime(units / "invocation:kubelet.service", (7, 1795000000), follow_symlinks=False)
+    assert systemd.started("kubelet.service", root=str(tmp_path)) == 1795000000
+    assert systemd.started("kube-proxy.service", root=str(tmp_path)) is None
+
+
+def test_before_such_links_its_oldest_process_tells(tmp_path):
+    group = tmp_path / systemd.CGROUPS / "system.slice/kubelet.service"
+    group.mkdir(parents=True)
+    (group / "cgroup.procs").write_text("42\n")
+    (tmp_path / "proc/42").mkdir(parents=True)
+    (tmp_path / "proc/42/stat").write_text(f"42 (kubelet) S {' '.join(['0'] * 18)} 500 0\n")
+    (tmp_path / "proc/stat").write_text("cpu 1\nbtime 1795000000\n")
+    wanted = 1795000000 + 500 / os.sysconf("SC_CLK_TCK")
+    assert systemd.started("kubelet.service", root=str(tmp_path)) == wanted

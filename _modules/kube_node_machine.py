@@ -8,10 +8,14 @@ from __future__ import annotations
 import base64
 import contextlib
 import ctypes
+import http.client
 import os
+import re
 import socket
 import ssl
+import threading
 import time
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -39,6 +43,7 @@ SWAP_UNITS = (
 )
 CNI_ENDINGS = (".conf", ".conflist", ".json")
 CONNECT_SECONDS = 5
+RESOLVE_SECONDS = 2
 TIME_ERROR = 5
 MIB = 1024 * 1024
 
@@ -54,6 +59,7 @@ def facts():
         salt '*' kube_node_machine.facts
     """
     node = __salt__["kube_node.parameters"]()
+    client = _client_name(node)
     needs = node["preflight"]["needs"]
     return {
         "processor": __grains__.get("cpuarch"),
@@ -62,13 +68,16 @@ def facts():
         "container": __salt__["kube_node_kernel.in_container"](),
         "cgroups": 2 if (SYS / "fs/cgroup/cgroup.controllers").exists() else 1,
         "modules": __salt__["kube_node_kernel.modules"](needs["modules"]),
+        "options": __salt__["kube_node_kernel.options"](),
         "memory_mib": proc.memory_mib(_read(PROC / "meminfo")),
         "disks": {path: _space(path) for path in needs["disks"]},
         "now": time.time(),
         "synchronised": _synchronised(),
         "swaps": proc.swaps(_read(PROC / "swaps")),
         "ports": _taken({need["port"] for need in needs["ports"]}),
-        "client_name": _client_name(node),
+        "client_name": client,
+        "name_known": _resolves(node["node"]["name"]) if client is None else None,
+        "root_dir": _root_dir(),
         "units": _active(before.UNITS),
         "drop_ins": _drop_ins(),
         "cni_files": _cni_files(node["paths"]["cni_config"]),
@@ -204,15 +213,48 @@ def _api_server(node):
     try:
         connection = socket.create_connection((url.hostname, url.port or 443), CONNECT_SECONDS)
     except OSError as error:
-        return {"reached": False, "trusted": False, "why": error.strerror or str(error)}
+        return {"reached": False, "trusted": False, "why": error.strerror or str(error), "ahead": None}
     try:
-        with connection, _context(ca).wrap_socket(connection, server_hostname=url.hostname):
-            return {"reached": True, "trusted": True, "why": ""}
+        with connection, _context(ca).wrap_socket(connection, server_hostname=url.hostname) as speaking:
+            return {"reached": True, "trusted": True, "why": "", "ahead": _ahead(speaking, url.netloc)}
     except ssl.SSLError as error:
         why = getattr(error, "verify_message", None) or error.reason or str(error)
-        return {"reached": True, "trusted": False, "why": why}
+        return {"reached": True, "trusted": False, "why": why, "ahead": None}
     except OSError as error:
-        return {"reached": False, "trusted": False, "why": error.strerror or str(error)}
+        return {"reached": False, "trusted": False, "why": error.strerror or str(error), "ahead": None}
+
+
+def _ahead(connection, host):
+    """Ask for nothing, as nobody; return the seconds that this clock is ahead of the answer's Date."""
+    with contextlib.suppress(OSError, ValueError, TypeError):
+        connection.sendall(f"HEAD / HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n".encode())
+        with connection.makefile("rb") as answer:
+            answer.readline()
+            date = parsedate_to_datetime(http.client.parse_headers(answer)["Date"])
+        return round(time.time() - date.timestamp())
+    return None
+
+
+def _resolves(name):
+    """Tell whether a name has an address; None where no answer comes in time."""
+    known = []
+
+    def ask():
+        try:
+            known.append(bool(socket.getaddrinfo(name, None)))
+        except OSError:
+            known.append(False)
+
+    asking = threading.Thread(target=ask, daemon=True)
+    asking.start()
+    asking.join(RESOLVE_SECONDS)
+    return known[0] if known else None
+
+
+def _root_dir():
+    """Return the folder by which our kubelet's unit starts it; None where there is no such unit."""
+    found = re.search(r"--root-dir=(\S+)", _read(Path("/etc/systemd/system/kubelet.service")))
+    return found[1] if found else None
 
 
 def _context(ca):

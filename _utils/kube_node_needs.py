@@ -58,6 +58,9 @@ def preflight(tree: Tree, families: list[str], facts: Tree) -> Tree:
         "cgroup_v1": not milestones.cgroup_v1_refused(facts, minor) or config.get("failCgroupV1") is False,
         "cgroup_v2": milestones.holds(facts, "cgroup_v2", minor),
         "modules": tree["os"]["modules"],
+        "kernel_options": facts["milestones"]["kernel_options"]["kubelet"]
+        + (facts["milestones"]["kernel_options"][mode.name] if mode else []),
+        "network_options": facts["milestones"]["kernel_options"][tree["network"]["plugin"]],
         "disks": [paths["kubelet"], _runtime_folder(tree)],
         "ports": _ports(tree),
         "swap_off": _swap_refused(tree) and not tree["os"]["swap_off"],

@@ -6,15 +6,19 @@ Pure: no Salt, no I/O. `kube_node_machine.facts` gathers what the machine tells,
     container                       whether the machine shares its kernel with others
     cgroups                         1 or 2, the version that the controllers are in
     modules                         of each needed one its state, as `kube_node_proc.modules` says it
+    options                         what the kernel was built with, empty where that is not known
     memory_mib, disks               all memory; of each folder `{free_mib, free_percent}`
     now, synchronised               the clock, and whether something corrects it (None: not known)
     swaps                           the devices and files that are swapped to, zram among them
     ports                           of each needed one that is taken: `{program, unit}`
     client_name                     the common name in the node's client certificate, None without one
+    name_known                      whether node.name resolves, None where nobody asked
+    root_dir                        the folder by which our kubelet's unit starts it, None without one
     units, drop_ins                 of those that are asked for: the active units, the drop-ins that are there
     cni_files                       the network configurations in paths.cni_config
     addresses, routes, resolvers    its own; `{network, interface, gateway}`; None where the file is missing
-    api_server                      `{reached, trusted, why}`
+    api_server                      `{reached, trusted, why, ahead}`, the last the seconds that this clock is
+                                    ahead of the API server's, None where it told none
 """
 
 from __future__ import annotations

@@ -56,6 +56,27 @@ def node_name(node: Facts, machine: Facts) -> list[Finding]:
     return [Finding("node_name", ERROR, found, remedy)]
 
 
+def node_name_unknown(node: Facts, machine: Facts) -> list[Finding]:
+    """An API server may call the kubelet by its name first (--kubelet-preferred-address-types)."""
+    if machine["name_known"] is not False:
+        return []
+    remedy = "name it in DNS or /etc/hosts"
+    return [Finding("node_name_unknown", WARNING, f"{node['node']['name']} resolves to no address", remedy)]
+
+
+def root_dir(node: Facts, machine: Facts) -> list[Finding]:
+    """A joined node's pods, volumes and certificates stay in the folder where they were made."""
+    wanted, before = node["paths"]["kubelet"], machine["root_dir"]
+    if machine["client_name"] is None or before in (None, wanted):
+        return []
+    found = f"the kubelet's folder is to be {wanted}, and this node has joined with {before}"
+    config = f"{node['paths']['kubernetes']}/kubelet.kubeconfig"
+    remedy = (
+        f"set paths.kubelet to {before}, or drain the node, delete it, stop the kubelet and remove {config}"
+    )
+    return [Finding("root_dir", ERROR, found, remedy)]
+
+
 def foreign_runtime(node: Facts, machine: Facts) -> list[Finding]:
     """Two runtimes take each other's socket, configuration and firewall rules; Docker runs a containerd."""
     chosen = node["runtime"]["name"]
@@ -122,4 +143,13 @@ def firewall(node: Facts, machine: Facts) -> list[Finding]:
     ]
 
 
-CHECKS = (ports, node_name, foreign_runtime, foreign_kubelet, foreign_cni, firewall)
+CHECKS = (
+    ports,
+    node_name,
+    node_name_unknown,
+    root_dir,
+    foreign_runtime,
+    foreign_kubelet,
+    foreign_cni,
+    firewall,
+)

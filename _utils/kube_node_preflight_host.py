@@ -20,6 +20,8 @@ DISK_MIB = 1024
 DISK_PERCENT = 10
 # Certificates of a living cluster are from these years.
 YEARS = (2024, 2100)
+# So much earlier than they were signed certificates are valid (kube-controller-manager's signer, Backdate).
+SKEW_SECONDS = 300
 
 
 def architecture(node: Facts, machine: Facts) -> list[Finding]:
@@ -101,6 +103,23 @@ def kernel_modules(_: Facts, machine: Facts) -> list[Finding]:
     return found
 
 
+def kernel_config(node: Facts, machine: Facts) -> list[Finding]:
+    """What no module can bring later, and how a network plugin tunnels unless it is told otherwise."""
+    needs, on = node["preflight"]["needs"], machine["options"]
+    plugin = node["network"]["plugin"]
+    found = []
+    if on and (lacks := [name for name in needs["kernel_options"] if name not in on]):
+        told = f"the kernel was built without {', '.join(lacks)}"
+        found.append(Finding("kernel_config", ERROR, told, "boot a kernel of the distribution"))
+    if on and (lacks := [name for name in needs["network_options"] if name not in on]):
+        told = (
+            f"the kernel was built without {', '.join(lacks)}, which network.plugin {plugin} uses by default"
+        )
+        remedy = "boot a kernel of the distribution, or have the plugin do without"
+        found.append(Finding("kernel_config", WARNING, told, remedy))
+    return found
+
+
 def _those(machine: Facts, state: str) -> list[str]:
     return sorted(name for name, known in machine["modules"].items() if known == state)
 
@@ -132,6 +151,12 @@ def clock(_: Facts, machine: Facts) -> list[Finding]:
     if not first <= now.tm_year <= last:
         found = f"the clock says {time.strftime('%Y-%m-%d', now)}, by which no certificate is valid"
         return [Finding("clock", ERROR, found, "set it, and let NTP keep it right")]
+    ahead = (machine["api_server"] or {}).get("ahead") or 0
+    if abs(ahead) > SKEW_SECONDS:
+        severity, way = (WARNING, "ahead of") if ahead > 0 else (ERROR, "behind")
+        effect = "end early" if ahead > 0 else "are not yet valid"
+        found = f"the clock is {abs(ahead)} s {way} the API server's, and new certificates {effect} here"
+        return [Finding("clock", severity, found, "set it, and let NTP keep it right")]
     if machine["synchronised"] is False:
         remedy = "let chrony or systemd-timesyncd keep it right"
         return [Finding("clock_unsynchronised", INFO, "nothing corrects the clock", remedy)]
@@ -147,4 +172,15 @@ def swap(node: Facts, machine: Facts) -> list[Finding]:
     return [Finding("swap", ERROR, found, remedy)]
 
 
-CHECKS = (architecture, os_family, oldest_kernel, cgroups, kernel_modules, memory, disk, clock, swap)
+CHECKS = (
+    architecture,
+    os_family,
+    oldest_kernel,
+    cgroups,
+    kernel_modules,
+    kernel_config,
+    memory,
+    disk,
+    clock,
+    swap,
+)

@@ -8,6 +8,7 @@ import socket
 import ssl
 import threading
 import time
+from email.utils import formatdate
 from pathlib import Path
 
 import pytest
@@ -85,7 +86,12 @@ def test_network_configurations_are_told_and_nothing_else(facts, tmp_path):
 
 
 def test_an_api_server_that_is_not_there_is_told(facts):
-    assert facts()["api_server"] == {"reached": False, "trusted": False, "why": "Connection refused"}
+    assert facts()["api_server"] == {
+        "reached": False,
+        "trusted": False,
+        "why": "Connection refused",
+        "ahead": None,
+    }
 
 
 def test_nothing_is_written(facts, tmp_path):
@@ -97,7 +103,7 @@ def test_nothing_is_written(facts, tmp_path):
 def speaks_tls(tmp_path):
     """Return a function that has somebody answer with a certificate for some hosts; the CA, and the URL."""
 
-    def start(*hosts: str) -> tuple[str, str]:
+    def start(*hosts: str, answer: str = "") -> tuple[str, str]:
         (tmp_path / "pki").mkdir()
         authority = pki.authority(tmp_path / "pki")
         pair = pki.server(authority, tmp_path / "pki", "server", hosts)
@@ -106,11 +112,15 @@ def speaks_tls(tmp_path):
         listener = socket.create_server(("127.0.0.1", 0))
         opened.append(listener)
 
-        def answer() -> None:
-            with contextlib.suppress(OSError):
-                context.wrap_socket(listener.accept()[0], server_side=True).recv(1)
+        def serve() -> None:
+            with (
+                contextlib.suppress(OSError),
+                context.wrap_socket(listener.accept()[0], server_side=True) as asked,
+            ):
+                asked.recv(4096)
+                asked.sendall(f"HTTP/1.1 401 Unauthorized\r\n{answer}\r\n\r\n".encode() if answer else b"")
 
-        threading.Thread(target=answer, daemon=True).start()
+        threading.Thread(target=serve, daemon=True).start()
         return authority.certificate.read_text(), f"https://127.0.0.1:{listener.getsockname()[1]}"
 
     opened: list[socket.socket] = []
@@ -122,7 +132,25 @@ def speaks_tls(tmp_path):
 def test_an_api_server_by_the_clusters_authority_is_trusted(facts, speaks_tls):
     ca, url = speaks_tls("127.0.0.1")
     found = facts({"cluster": {"ca": ca, "api_server": url}})["api_server"]
-    assert found == {"reached": True, "trusted": True, "why": ""}
+    assert found == {"reached": True, "trusted": True, "why": "", "ahead": None}
+
+
+@pytest.mark.parametrize("seconds", [-3600, 0, 3600])
+def test_an_api_server_tells_how_far_this_clock_is_ahead(facts, speaks_tls, seconds: int):
+    ca, url = speaks_tls("127.0.0.1", answer=f"Date: {formatdate(time.time() - seconds, usegmt=True)}")
+    found = facts({"cluster": {"ca": ca, "api_server": url}})["api_server"]
+    assert found["ahead"] == pytest.approx(seconds, abs=5)
+
+
+@pytest.mark.parametrize("answer", ["Date: yesterday", "Server: nobody"])
+def test_an_api_server_that_tells_no_time_says_nothing_of_the_clock(facts, speaks_tls, answer: str):
+    ca, url = speaks_tls("127.0.0.1", answer=answer)
+    assert facts({"cluster": {"ca": ca, "api_server": url}})["api_server"]["ahead"] is None
+
+
+@pytest.mark.parametrize(("name", "known"), [("localhost", True), ("no-such.invalid", False)])
+def test_a_name_is_asked_for(facts, name: str, known: bool):
+    assert facts({"node": {"name": name}})["name_known"] is known
 
 
 @pytest.mark.parametrize(("host", "ca"), [("10.0.0.10", None), ("127.0.0.1", CA)])

@@ -1,15 +1,23 @@
 """The preflight on a machine that really has the fault: told in words, and nothing of the machine is changed.
 
-Swap and the kernel are of the machine below, which no test may touch: these are in the unit tests alone.
+What all machines of the lab share with the one below cannot be another for one of them, and is shown to one
+run of Salt alone. An old kernel or another processor is what uname(2) says to a process of that personality
+(setarch); memory, the kernel's configuration and the operating system's name are a file over theirs, as a
+container's host (lxcfs) lays it; cgroup v2 is mounted over v1. As no machine has a clock of its own, the API
+server's is wrong in its place. Swap is real, a file of the test's own, where there is no other.
 """
 
 from __future__ import annotations
 
+import ctypes
 import json
+import platform
+import re
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+import yaml
 from lab import cgroups
 from lab.machine import Machine
 
@@ -58,9 +66,23 @@ def with_file(machine: Machine, path: str, text: str = ""):
 
 def findings(lab, machine: Machine, **pillar: object) -> list[str]:
     """Return what is found, a line each: severity, name, what and the way out."""
-    arguments = [f"pillar={json.dumps({'kube_node': pillar})}"] if pillar else []
-    answer = lab.master.salt(machine.minion_id, "state.apply", "kube_node.preflight", *arguments)
-    [state] = answer[machine.minion_id].values()
+    answer = lab.master.salt(machine.minion_id, "state.apply", "kube_node.preflight", *given(pillar))
+    return read(answer[machine.minion_id])
+
+
+def shown(machine: Machine, what: str, *personality: str, **pillar: object) -> list[str]:
+    """Return what is found by a run of Salt that alone sees what a script of the shell does to the mounts."""
+    salt = [*personality, "salt-call", "--out=json", "state.apply", "kube_node.preflight", *given(pillar)]
+    done = machine.run("unshare", "--mount", "sh", "-c", f'{what} && exec "$@"', "sh", *salt, check=False)
+    return read(json.loads(done.stdout)["local"])
+
+
+def given(pillar: dict) -> list[str]:
+    return [f"pillar={json.dumps({'kube_node': pillar})}"] if pillar else []
+
+
+def read(answer: dict) -> list[str]:
+    [state] = answer.values()
     assert state["changes"] == {}
     head, *lines = state["comment"].splitlines()
     assert (state["result"], head) in ((True, "Nothing stands in the way"), (False, "Nothing was touched:"))
@@ -165,7 +187,7 @@ def test_a_resolver_that_pods_would_ask_themselves_is_told(lab, machine):
 def test_a_full_disk_is_told(lab, machine):
     machine.run("sh", "-c", "mkdir /root/small && mount -t tmpfs -o size=100m tmpfs /root/small")
     try:
-        [found] = findings(lab, machine, paths={"kubelet": "/root/small/kubelet"}, node={"name": "worker-2"})
+        [found] = findings(lab, machine, paths=NOT_JOINED | {"kubelet": "/root/small/kubelet"})
     finally:
         machine.run("sh", "-c", "umount /root/small && rmdir /root/small")
     assert found == "disk: /root/small/kubelet has 100 MiB free (100 %), make room for 1024 MiB at least"
@@ -177,6 +199,146 @@ def test_cgroup_v1_is_told(lab, machine):
     [found] = findings(lab, machine, kubelet={"config": {"failCgroupV1": True}})
     assert found.startswith(
         "cgroup_v1: the machine has cgroup v1, on which the kubelet 1.36.2 does not start"
+    )
+
+
+# A file of the machine's, changed by sed and laid over it.
+CHANGED = "cp {file} /tmp/shown && sed -i '{change}' /tmp/shown && mount --bind /tmp/shown {file}"
+IPVS = {"config": {"mode": "ipvs"}}
+
+
+@pytest.mark.parametrize(
+    ("personality", "sentence"),
+    [
+        ((), "architecture: the processor is x86_64, not arm64, leave node.architecture out or write amd64"),
+        (
+            ("setarch", "i386"),
+            "architecture: Kubernetes has no programs for i686, take a machine ",
+        ),
+    ],
+)
+def test_another_processor_is_told(machine, personality: tuple[str, ...], sentence: str):
+    if platform.machine() != "x86_64":
+        pytest.skip(f"the machines here are {platform.machine()}")
+    [found] = shown(machine, "true", *personality, node={"architecture": "arm64"})
+    assert found.startswith(sentence)
+
+
+def test_an_operating_system_that_is_not_known_is_told(machine):
+    other = CHANGED.format(file="/etc/os-release", change="s/^ID=.*/ID=arch/; s/^NAME=.*/NAME=Arch/")
+    containerd = {"containerd": {"package": "containerd", "version": "1.6.20"}}
+    [found] = shown(machine, other, os={"packages": []}, runtime=containerd)
+    assert found.startswith("warning: os_family: Arch is none of Debian, RedHat, Suse")
+
+
+def test_an_old_kernel_is_told(machine):
+    nftables = {"config": {"mode": "nftables"}}
+    found = shown(machine, "true", "setarch", platform.machine(), "--uname-2.6", kube_proxy=nftables)
+    assert [line.partition(" 2.6.")[0] for line in found] == [
+        "kernel: the kernel is",
+        "proxy_kernel: the kernel is",
+    ]
+
+
+def test_a_kernel_without_the_modules_of_a_mode_is_told(machine):
+    if "CONFIG_IP_VS=" in kernel_configuration(machine):
+        pytest.skip("this kernel has ip_vs")
+    [found] = shown(machine, "true", kube_proxy=IPVS)
+    assert found.startswith("kernel_modules: this kernel was built without ip_vs, ip_vs_rr, ")
+
+
+def test_a_kernel_without_a_network_plugins_tunnel_is_told(machine):
+    if "CONFIG_NET_IPIP=" in kernel_configuration(machine):
+        pytest.skip("this kernel has NET_IPIP")
+    [found] = shown(machine, "true", network={"plugin": "calico"})
+    assert found.startswith("warning: kernel_config: the kernel was built without NET_IPIP")
+
+
+def test_a_kernel_without_what_containers_need_is_told(machine):
+    if not kernel_configuration(machine):
+        pytest.skip("this kernel does not tell its configuration in /proc")
+    less = "zcat /proc/config.gz | grep -v CONFIG_MEMCG= | gzip >/tmp/shown"
+    [found] = shown(machine, f"{less} && mount --bind /tmp/shown /proc/config.gz")
+    assert found == "kernel_config: the kernel was built without MEMCG, boot a kernel of the distribution"
+
+
+def kernel_configuration(machine: Machine) -> str:
+    return machine.run("zcat", "/proc/config.gz", check=False).stdout
+
+
+def test_little_memory_is_told(machine):
+    little = CHANGED.format(file="/proc/meminfo", change="s/^MemTotal:.*/MemTotal: 1048576 kB/")
+    [found] = shown(machine, little)
+    assert found.startswith("warning: memory: 1024 MiB are little for a node, 1700 MiB are advised")
+
+
+def test_cgroup_v2_alone_before_1_25_is_told(lab, machine):
+    file = lab.master.pillar / f"{machine.minion_id}.sls"
+    original = file.read_text()
+    pillar = yaml.safe_load(original)
+    pillar["kube_node"] |= {"version": "1.24.0", "kubelet": {"config": {"failSwapOn": False}}}
+    file.write_text(yaml.safe_dump(pillar))
+    try:
+        [found] = shown(machine, "mount -t cgroup2 none /sys/fs/cgroup")
+    finally:
+        file.write_text(original)
+    assert found.startswith("warning: cgroup_v2: the machine has cgroup v2 alone")
+
+
+@pytest.mark.parametrize(
+    ("seconds", "sentence"),
+    [
+        (3600, r"clock: the clock is 3[56]\d\d s behind the API server's, "),
+        (-3600, r"warning: clock: the clock is 3[56]\d\d s ahead of the API server's, "),
+    ],
+)
+def test_a_clock_that_is_not_the_api_servers_is_told(lab, machine, seconds: int, sentence: str):
+    if lab.control_plane.flavour != "double":
+        pytest.skip("the real API server has this machine's clock")
+    fault = {"action": "clock", "seconds": seconds, "path": "^/$"}
+    lab.control_plane.kubectl("create", "--raw=/lab/faults", "--filename=-", input=json.dumps(fault))
+    try:
+        [found] = findings(lab, machine)
+    finally:
+        lab.control_plane.kubectl("delete", "--raw=/lab/faults")
+    assert re.match(sentence, found)
+
+
+def test_a_clock_that_nothing_corrects_is_an_info(machine):
+    if ctypes.CDLL(None).adjtimex(ctypes.create_string_buffer(512)) != 5:
+        pytest.skip("this machine's clock is corrected")
+    said = json.loads(machine.run("salt-call", "--out=json", "kube_node.preflight").stdout)["local"]
+    assert ("clock_unsynchronised", "info") in {(one["name"], one["severity"]) for one in said}
+
+
+def test_swap_is_told(lab, machine):
+    if len(Path("/proc/swaps").read_text().splitlines()) > 1:
+        pytest.skip("this machine swaps")
+    file = "/var/lib/containerd/swap"
+    make = f"dd if=/dev/zero of={file} bs=1M count=8 status=none && chmod 600 {file} && mkswap -q {file}"
+    machine.run("sh", "-c", f"{make} && swapon {file}")
+    try:
+        [found] = findings(lab, machine, kubelet={"config": {"failSwapOn": True}})
+        assert found.startswith(f"swap: swap is on ({file}), beside which the kubelet does not start")
+        assert findings(lab, machine, kubelet={"config": {"failSwapOn": True}}, os={"swap": "off"}) == []
+    finally:
+        machine.run("sh", "-c", f"swapoff {file}; rm {file}")
+
+
+def test_a_name_that_nobody_knows_is_told_until_the_node_has_joined(machine):
+    hidden = CHANGED.format(file="/etc/hosts", change="/worker-2/d")
+    [found] = shown(machine, hidden, paths=NOT_JOINED)
+    assert found == (
+        "warning: node_name_unknown: worker-2 resolves to no address, name it in DNS or /etc/hosts"
+    )
+    assert shown(machine, hidden) == []
+
+
+def test_another_folder_for_a_joined_node_is_told(lab, machine):
+    [found] = findings(lab, machine, paths={"kubelet": "/data/kubelet"}, node={"name": "worker-2"})
+    assert found.startswith(
+        "root_dir: the kubelet's folder is to be /data/kubelet, and this node has joined with "
+        "/var/lib/kubelet, set paths.kubelet to /var/lib/kubelet, "
     )
 
 

@@ -11,6 +11,7 @@ GOOD: dict[str, Any] = {
     "container": False,
     "cgroups": 2,
     "modules": {"br_netfilter": "loaded", "nf_conntrack": "loadable", "overlay": "built in"},
+    "options": {},
     "memory_mib": 3906,
     "disks": {"/var/lib/kubelet": {"free_mib": 20480, "free_percent": 50}},
     "now": 1795000000.0,
@@ -18,6 +19,8 @@ GOOD: dict[str, Any] = {
     "swaps": [],
     "ports": {},
     "client_name": None,
+    "name_known": True,
+    "root_dir": None,
     "units": [],
     "drop_ins": [],
     "cni_files": [],
@@ -27,5 +30,5 @@ GOOD: dict[str, Any] = {
         {"network": "192.168.1.0/24", "interface": "eth0", "gateway": False},
     ],
     "resolvers": ["192.168.1.1"],
-    "api_server": {"reached": True, "trusted": True, "why": ""},
+    "api_server": {"reached": True, "trusted": True, "why": "", "ahead": 0},
 }

@@ -10,8 +10,10 @@ import pytest
 from kube_node_findings import NAMES
 
 from unit.machines import GOOD
-from unit.nodes import ROOT, compiled, faults, pillar
+from unit.nodes import ROOT, compiled, faults, pillar, sources
 
+OPTIONS = sources()["facts"]["milestones"]["kernel_options"]
+BUILT = dict.fromkeys((*OPTIONS["kubelet"], *OPTIONS["iptables"], *OPTIONS["calico"]), "y")
 NFTABLES = {"kube_proxy": {"config": {"mode": "nftables"}}}
 DOCKER = {"runtime": {"name": "docker"}, "binaries": {"sha256": {"cri-dockerd": "c" * 64}}}
 JOINED = "system:node:worker-1"
@@ -28,6 +30,14 @@ def test_on_a_good_machine_nothing_is_found():
 
 def route(network: str, interface: str = "eth0", gateway: bool = False) -> dict[str, Any]:
     return {"routes": [{"network": network, "interface": interface, "gateway": gateway}]}
+
+
+def built_without(*names: str) -> dict[str, Any]:
+    return {"options": {name: value for name, value in BUILT.items() if name not in names}}
+
+
+def clock(ahead: int) -> dict[str, Any]:
+    return {"api_server": GOOD["api_server"] | {"ahead": ahead}}
 
 
 def disk(free_mib: int, free_percent: int) -> dict[str, Any]:
@@ -105,6 +115,18 @@ FOUND = [
         "look in the kernel's configuration",
     ),
     (
+        built_without("MEMCG", "NETFILTER_XT_MARK"),
+        {},
+        "error kernel_config: the kernel was built without MEMCG, NETFILTER_XT_MARK, "
+        "boot a kernel of the distribution",
+    ),
+    (
+        built_without("NET_IPIP"),
+        {},
+        "warning kernel_config: the kernel was built without NET_IPIP, which network.plugin calico uses by "
+        "default, boot a kernel of the distribution, or have the plugin do without",
+    ),
+    (
         {"memory_mib": 1699},
         {},
         "warning memory: 1699 MiB are little for a node, 1700 MiB are advised, "
@@ -126,6 +148,18 @@ FOUND = [
         {},
         "error clock: the clock says 1970-01-01, by which no certificate is valid, set it, and let NTP keep "
         "it right",
+    ),
+    (
+        clock(-301),
+        {},
+        "error clock: the clock is 301 s behind the API server's, and new certificates are not yet "
+        "valid here, set it, and let NTP keep it right",
+    ),
+    (
+        clock(3600),
+        {},
+        "warning clock: the clock is 3600 s ahead of the API server's, and new certificates end early here, "
+        "set it, and let NTP keep it right",
     ),
     (
         {"synchronised": False},
@@ -162,6 +196,18 @@ FOUND = [
         {"certificates": {"mode": "static"}},
         "error node_name: the node is to be worker-1, and its client certificate is that of node-7, "
         "set node.name to node-7, or put a certificate of system:node:worker-1 there",
+    ),
+    (
+        {"name_known": False},
+        {},
+        "warning node_name_unknown: worker-1 resolves to no address, name it in DNS or /etc/hosts",
+    ),
+    (
+        {"client_name": JOINED, "root_dir": "/data/kubelet"},
+        {},
+        "error root_dir: the kubelet's folder is to be /var/lib/kubelet, and this node has joined with "
+        "/data/kubelet, set paths.kubelet to /data/kubelet, or drain the node, delete it, stop the kubelet "
+        "and remove /etc/kubernetes/kubelet.kubeconfig",
     ),
     (
         {"units": ["docker.service", "containerd.service"]},
@@ -277,6 +323,13 @@ BORNE = [
     ({"swaps": ["/dev/sda2"]}, {"os": {"swap": "off"}}),
     ({"swaps": ["/dev/sda2"]}, {"os": {"swap": False}}),
     ({"synchronised": None}, {}),
+    (clock(-300), {}),
+    (clock(300), {}),
+    ({"api_server": GOOD["api_server"] | {"ahead": None}}, {}),
+    ({"options": BUILT}, {}),
+    ({"name_known": None}, {}),
+    ({"root_dir": "/data/kubelet"}, {}),
+    ({"client_name": JOINED, "root_dir": "/var/lib/kubelet"}, {}),
     (port(10250, "kubelet", "kubelet.service"), {}),
     (port(10256, "kube-proxy", "kube-proxy.service"), {}),
     (port(10255, "python3"), {}),
@@ -330,6 +383,11 @@ def test_a_finding_that_there_is_not_cannot_be_accepted():
 def test_every_finding_has_a_test():
     tested = {sentence.split()[1].removesuffix(":") for _, _, sentence in FOUND}
     assert tested == set(NAMES)
+
+
+def test_every_finding_has_a_test_on_a_machine():
+    tests = Path(ROOT, "tests/nodes/test_preflight.py").read_text()
+    assert [name for name in NAMES if f"{name}: " not in tests and f'"{name}"' not in tests] == []
 
 
 def test_every_finding_is_in_the_table():

@@ -5,7 +5,8 @@ A fault is posted as JSON to /lab/faults:
     {"action": "status", "code": 429, "retryAfter": 1, "verb": "update", "path": "/approval$", "count": 2}
 
 - action: `delay` waits `seconds` and goes on; `status` answers `code` and does nothing; `drop` closes
-  the connection before anything is done, `drop-after` when it is done and not yet answered.
+  the connection before anything is done, `drop-after` when it is done and not yet answered; `clock` goes
+  on, and answers as if its clock were `seconds` ahead.
 - verb (a Kubernetes verb), path and user (regular expressions; path with its query): whom it hits;
   absent: all.
 - count: how often it hits; absent: until DELETE /lab/faults. percentage: how likely it hits a request it
@@ -28,7 +29,7 @@ from typing import Any
 from .request import Attributes
 from .status import ApiError, bad_request
 
-ACTIONS = ("delay", "status", "drop", "drop-after")
+ACTIONS = ("delay", "status", "drop", "drop-after", "clock")
 _KEYS = ("action", "verb", "path", "user", "count", "percentage", "seconds", "code", "retryAfter")
 _REMEMBERED = 200_000
 _WORDS = {

@@ -6,6 +6,8 @@ import asyncio
 import json
 import logging
 import ssl
+import time
+from email.utils import formatdate
 
 from aiohttp import web
 
@@ -114,7 +116,11 @@ class Server:
         self._log.end(entry, answer.code)
         if answer.stream is not None:
             return await _stream(came, answer)
-        return _response(answer)
+        response = _response(answer)
+        for fault in struck:
+            if fault.action == "clock":
+                response.headers["Date"] = formatdate(time.time() + fault.seconds, usegmt=True)
+        return response
 
     async def _answer(self, came: web.BaseRequest, wanted: Attributes) -> Answer:
         try:

@@ -36,6 +36,7 @@ log = logging.getLogger(__name__)
 __virtualname__ = "kube_node"
 
 SECRET = "(a secret, not shown)"
+NETWORK_MANAGERS = ("NetworkManager", "systemd-networkd")
 KNOCK = "kube_node/kubelet/start"
 ATTESTATION = "kube_node.attestation"
 
@@ -351,8 +352,13 @@ def _machine():
         "processor": __grains__.get("cpuarch"),
         "kernel": __grains__.get("kernelrelease"),
         "resolv_conf": str(resolved) if resolved.exists() else None,
+        "network_managers": list(filter(_runs, NETWORK_MANAGERS)),
         "salt_call": f"{salt_call or '/usr/bin/salt-call'} {config_dir}",
     }
+
+
+def _runs(service):
+    return kube_node_systemd.invocation(f"{service}.service") is not None
 
 
 def _read(path):

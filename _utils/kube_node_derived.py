@@ -35,7 +35,10 @@ def basics(tree: Tree, machine: Tree, facts: Tree) -> Tree:
             "addresses": addresses,
             "salt_call": machine["salt_call"],
         },
-        "os": {"swap_off": tree["os"]["swap"] in (False, "off")},
+        "os": {
+            "swap_off": tree["os"]["swap"] in (False, "off"),
+            "network_managers": machine.get("network_managers", []),
+        },
         "paths": {"ca": f"{tree['paths']['certificates']}/ca.crt"},
         "runtime": {
             "name": "containerd" if milestones.containerd_possible(facts, minor) else "docker",

@@ -38,7 +38,12 @@ OWN = {
     "kubelet": ("kubelet-", "slice-"),
     "kube-proxy": "kube-proxy-",
 }
-SHARED = {"kubelet": ("cluster-ca", "bootstrap-kubeconfig"), "kube-proxy": ("cluster-ca",)}
+SHARED = {
+    "containerd": ("proxy-environment",),
+    "docker": ("proxy-environment",),
+    "kubelet": ("cluster-ca", "bootstrap-kubeconfig", "proxy-environment"),
+    "kube-proxy": ("cluster-ca",),
+}
 
 
 def by_room(node: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:
@@ -58,6 +63,7 @@ def by_room(node: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:
             File("kernel-parameters", "/etc/sysctl.d/95-kube-node.conf", "os/files/sysctl.conf.jinja")
         ],
         "proxy": _proxy(node),
+        "network": _network_managers(node),
         node["runtime"]["name"]: _containerd(node)
         if node["runtime"]["name"] == "containerd"
         else _docker(node),
@@ -82,6 +88,25 @@ def by_room(node: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:
         "kube_proxy": _kube_proxy(node),
     }
     return {room: [asdict(file) for file in files] for room, files in rooms.items()}
+
+
+def _network_managers(node: dict[str, Any]) -> list[File]:
+    """Of those that run; `10-` comes before what others match the same links by."""
+    files, etc = "os/files", "/etc/systemd"
+    known = {
+        "NetworkManager": [
+            ("", "/etc/NetworkManager/conf.d/kube-node.conf", "NetworkManager.conf"),
+        ],
+        "systemd-networkd": [
+            ("-links", f"{etc}/network/10-kube-node.network", "networkd.network"),
+            ("-routes", f"{etc}/networkd.conf.d/kube-node.conf", "networkd.conf"),
+        ],
+    }
+    return [
+        File(f"{manager}{what}", path, f"{files}/{template}.jinja")
+        for manager in node["os"]["network_managers"]
+        for what, path, template in known[manager]
+    ]
 
 
 def _containerd(node: dict[str, Any]) -> list[File]:
@@ -222,10 +247,13 @@ def started_with(node: dict[str, Any], service: str) -> list[str]:
         node: the parameters as `kube_node_parameters.compile_node` returns them.
         service: as its state names it, such as `kubelet`.
     """
-    own = [file for file in node["files"][ROOMS.get(service, service)] if file["id"].startswith(OWN[service])]
-    shared = [file for file in node["files"]["certificates"] if file["id"] in SHARED.get(service, ())]
-    links = [one["link"] for one in node["binaries"]["files"] if one["name"] in (service, f"{service}d")]
-    return [file["path"] for file in (*own, *shared) if file["wanted"] and not file["brought"]] + links
+    files = node["files"]
+    own = [file for file in files[ROOMS.get(service, service)] if file["id"].startswith(OWN[service])]
+    shared = (*SHARED.get(service, ()), f"{service}-proxy")
+    others = [file for room in ("certificates", "proxy") for file in files[room] if file["id"] in shared]
+    # Of archives, dockerd is one of several; what comes with a package has no link here.
+    links = [f"{node['paths']['bin']}/{program}" for program in (service, f"{service}d")]
+    return [file["path"] for file in (*own, *others) if file["wanted"] and not file["brought"]] + links
 
 
 def kept(node: dict[str, Any], joined: bool = False) -> list[dict[str, Any]]:

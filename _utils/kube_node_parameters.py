@@ -40,7 +40,8 @@ def compile_node(pillar: Any, machine: dict[str, Any], sources: dict[str, Any]) 
         machine: what the machine itself tells: `{id, address, salt_call}` (minion id, address of the default
             route's interface or None, how to call salt-call), and where it is known `os_family`, `os_release`
             `processor` and `kernel` (Salt's grains os_family, osfinger, cpuarch and kernelrelease) and
-            `resolv_conf` (the file that names the real DNS servers, where /etc/resolv.conf does not).
+            `resolv_conf` (the file that names the real DNS servers, where /etc/resolv.conf does not) and
+            `network_managers` (those of NetworkManager and systemd-networkd that run).
         sources: the formula's own data as `kube_node_sources.load` returns it.
 
     Returns:
@@ -48,8 +49,8 @@ def compile_node(pillar: Any, machine: dict[str, Any], sources: dict[str, Any]) 
         `files`, of `binaries` what `kube_node_programs.rooms` returns, of `kubelet` and `kube_proxy`
         `arguments` and `config_yaml`, of `kubelet` `client_certificate`, `client_key`, `waiting_key`,
         `certificates` (client, then serving where that is asked for), `beacon` and `cgroups`, of `runtime`
-        `unit`, `schema`, `kubelet_endpoint` and `systemd_cgroup`, `os.swap_off`, `preflight.needs`,
-        `proxy.environment` and `node.salt_call`.
+        `unit`, `schema`, `kubelet_endpoint` and `systemd_cgroup`, `os.swap_off`, `os.network_managers`,
+        `preflight.needs`, `proxy.environment` and `node.salt_call`.
 
     Raises:
         ParameterError: with all faults of the pillar.

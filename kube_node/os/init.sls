@@ -6,6 +6,7 @@ include:
   - kube_node.os.modules
   - kube_node.os.sysctl
   - kube_node.os.proxy
+  - kube_node.os.network
 {%- if kube_node.os.swap_off %}
   - kube_node.os.swap
 {%- endif %}

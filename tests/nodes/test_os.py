@@ -11,6 +11,7 @@ from nodes.conftest import changed
 
 FSTAB = "LABEL=root / ext4 defaults 0 1\n/swapfile none swap sw 0 0\n# UUID=1 none swap sw 0 0\n"
 MINIMUMS = "/etc/sysctl.d/10-kube-node-minimums.conf"
+NETWORKD = {"systemd-networkd-links", "systemd-networkd-routes", "systemd-networkd-reloaded"}
 # A kernel parameter that each machine here has for itself.
 BACKLOG = "net.ipv4.tcp_max_syn_backlog"
 
@@ -61,6 +62,20 @@ def test_a_minimum_is_raised_to_and_never_lowered(lab, machine):
     assert machine.run("sysctl", "-n", BACKLOG).stdout.strip() == "2048"
     assert apply(lab, machine, {"sysctl_minimums": {BACKLOG: 1024}}) == set()
     assert machine.run("sysctl", "-n", BACKLOG).stdout.strip() == "2048"
+
+
+def test_networkd_leaves_the_links_of_network_plugins_alone(lab, machine):
+    files = "/etc/systemd/network/10-kube-node.network /etc/systemd/networkd.conf.d/kube-node.conf"
+    machine.run("systemctl", "start", "systemd-networkd")
+    try:
+        predicted = apply(lab, machine, {}, "test=True")
+        assert apply(lab, machine, {}) == predicted == NETWORKD
+        machine.run("ip", "link", "add", "cali123", "type", "veth", "peer", "name", "veth123")
+        assert "unmanaged" in machine.run("networkctl", "--no-legend", "list", "cali123").stdout
+        assert apply(lab, machine, {}) == set()
+    finally:
+        machine.run("sh", "-c", f"ip link del cali123; rm -f {files}; systemctl stop systemd-networkd.socket")
+        machine.run("systemctl", "stop", "systemd-networkd")
 
 
 def test_modules_and_parameters_are_there_for_the_next_boot(machine):

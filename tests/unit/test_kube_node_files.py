@@ -35,6 +35,14 @@ NODE = {
     "kube_proxy": {"config": {"mode": "ipvs"}},
 }
 
+MANAGERS = {
+    "NetworkManager": ["/etc/NetworkManager/conf.d/kube-node.conf"],
+    "systemd-networkd": [
+        "/etc/systemd/network/10-kube-node.network",
+        "/etc/systemd/networkd.conf.d/kube-node.conf",
+    ],
+}
+
 
 @lru_cache(maxsize=1)
 def templates() -> dict[str, str]:
@@ -49,7 +57,7 @@ def rendered(node: dict[str, Any]) -> dict[str, str]:
 @pytest.fixture(scope="module")
 def files() -> dict[str, str]:
     """Return the files of a node with something in every file."""
-    return rendered(compiled(NODE))
+    return rendered(compiled(NODE, network_managers=list(MANAGERS)))
 
 
 def table(node: dict[str, Any]) -> dict[str, dict[str, Any]]:
@@ -86,7 +94,8 @@ def test_every_template_makes_a_file():
     used = {
         f"kube_node/{file['template']}"
         for change in VARIANTS
-        for file in [*table(compiled()).values(), *table(compiled(change)).values()]
+        for node in (compiled(), compiled(change, network_managers=list(MANAGERS)))
+        for file in table(node).values()
         if not file["brought"]
     }
     assert used == {name for name in templates() if "/files/" in name}
@@ -226,3 +235,15 @@ def test_a_template_that_asks_for_what_is_not_there_fails():
     broken = {**templates(), "kube_node/cni/files/10-default.conf.jinja": "{{ nothing }}"}
     with pytest.raises(jinja2.UndefinedError, match="'nothing' is undefined"):
         kube_node_files.render(compiled(NODE), broken)
+
+
+@pytest.mark.parametrize("manager", MANAGERS)
+def test_a_manager_of_networks_that_runs_is_told_to_leave_plugins_links_alone(manager: str):
+    node = compiled(network_managers=[manager])
+    assert [file["path"] for file in node["files"]["network"]] == MANAGERS[manager]
+    links = rendered(node)[MANAGERS[manager][0]]
+    assert all(link in links for link in ("cali*", "flannel*", "cni*", "kube-*", "veth*", "vxlan*.calico"))
+
+
+def test_where_no_manager_of_networks_runs_nothing_is_written_for_one():
+    assert compiled()["files"]["network"] == []

@@ -30,7 +30,6 @@ def test_the_module_has_these_functions_and_no_other(modules):
         "kube_node.images",
         "kube_node.archive_loaded",
         "kube_node.load_archive",
-        "kube_node.restart_owed",
     }
 
 

@@ -1,4 +1,4 @@
-"""kube_node.restart_owed: a service older than what it is started with is restarted by the next run."""
+"""kube_node_services.restart_owed: a service older than what it starts with is restarted next time."""
 
 from __future__ import annotations
 
@@ -38,18 +38,18 @@ def config(node, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 )
 def test_a_restart_is_owed_by_a_file_that_is_newer(modules, config, seconds: int, owed: bool):
     os.utime(config, (STARTED + seconds, STARTED + seconds))
-    assert modules.kube_node.restart_owed("kubelet") is owed
+    assert modules.kube_node_services.restart_owed("kubelet") is owed
 
 
 def test_a_link_counts_by_itself(modules, config, tmp_path):
     os.utime(config, (0, 0))
     (tmp_path / "bin").mkdir()
     (tmp_path / "bin/kubelet").symlink_to(config)
-    assert modules.kube_node.restart_owed("kubelet") is True
+    assert modules.kube_node_services.restart_owed("kubelet") is True
 
 
 def test_what_does_not_run_owes_nothing(modules, config):
-    assert modules.kube_node.restart_owed("kube-proxy") is False
+    assert modules.kube_node_services.restart_owed("kube-proxy") is False
 
 
 @pytest.mark.usefixtures("config")

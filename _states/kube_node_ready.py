@@ -42,7 +42,7 @@ def ready(name, wait_for, timeout):
     if found["done"]:
         return _result(name, True, found["said"])
     if __opts__["test"]:
-        return _result(name, None, f"{name} would be waited for: {found['said']}")
+        return _result(name, True, f"{name} would be waited for: {found['said']}")
     diagnosis = __salt__["kube_node.diagnosis"]()
     return _result(name, False, f"After {timeout} s {found['said']}.\n{diagnosis}")
 

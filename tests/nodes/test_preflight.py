@@ -326,7 +326,9 @@ def test_swap_is_told(lab, machine):
 
 
 def test_a_name_that_nobody_knows_is_told_until_the_node_has_joined(machine):
-    hidden = CHANGED.format(file="/etc/hosts", change="/worker-2/d")
+    impatient = "nameserver 10.77.0.254\\noptions timeout:1 attempts:1\\n"
+    asked = f"printf '{impatient}' >/tmp/asked && mount --bind /tmp/asked /etc/resolv.conf"
+    hidden = f"{asked} && {CHANGED.format(file='/etc/hosts', change='/worker-2/d')}"
     [found] = shown(machine, hidden, paths=NOT_JOINED)
     assert found == (
         "warning: node_name_unknown: worker-2 resolves to no address, name it in DNS or /etc/hosts"

@@ -30,9 +30,9 @@ def tree(machine: Machine, times: bool = True) -> str:
 
 
 def beside(machine: Machine) -> dict[str, str]:
-    """Return its units, links, addresses, routes, firewall rules, network parameters, modules and swap."""
+    """Return this boot's units, links, addresses, routes, firewall rules, network parameters and more."""
     commands = {
-        "units": "systemctl list-unit-files --no-legend --no-pager",
+        "units": "find /run/systemd/system /run/systemd/transient -type f -o -type l | sort",
         "links": "ip -o link",
         "addresses": "ip -o address",
         "routes": "ip route; ip -6 route",

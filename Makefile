@@ -69,7 +69,7 @@ test-integration: ## A real master, minions and reactor against the API server d
 test-nodes: ## Machines with systemd (root)
 	@$(call python,--try-machines) && "$$python" -m pytest tests/nodes $(ARGS)
 
-test-nodes-all: ## The same with all that takes long, such as a kill at each state of a highstate
+test-nodes-all: ## The same with all that takes long: a kill at each state, every Debian and runtime of the lab
 	@$(call python,--try-machines) && KUBE_NODE_ALL=1 "$$python" -m pytest tests/nodes $(ARGS)
 
 lint: ## ruff: rules and format

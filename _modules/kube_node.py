@@ -50,8 +50,8 @@ def parameters(layers=False):
         True to get each value with the layer that set it, by its dotted key.
 
     Returns the tree of ``kube_node/defaults.yaml`` with what the states and templates need beside it. The
-    bootstrap token, and a proxy's URL with credentials, are shown to templates alone, as Salt does with all
-    of the pillar.
+    bootstrap token, the passwords of registries, and a proxy's URL with credentials, are shown to templates
+    alone, as Salt does with all of the pillar.
 
     Raises a CommandExecutionError that lists every fault of the pillar, one a line, as
     ``key.path: what is wrong, what to do``.
@@ -65,17 +65,26 @@ def parameters(layers=False):
     """
     compiled = _parameters()
     if layers or salt.utils.secret.mask_pillar.get():
-        certificates = compiled["certificates"] | {"bootstrap_token": salt.utils.secret.REDACT_PLACEHOLDER}
-        compiled = compiled | {
-            "certificates": certificates,
-            "proxy": kube_node_proxy.shown(compiled["proxy"]),
-        }
+        compiled = _without_secrets(compiled)
     if not layers:
         return compiled
     origins = __context__["kube_node.parameters"][2]
     return {
         ".".join(path): {"value": kube_node_merge.get(compiled, path), "layer": layer}
         for path, layer in sorted(origins.items())
+    }
+
+
+def _without_secrets(compiled):
+    hidden, runtime = salt.utils.secret.REDACT_PLACEHOLDER, compiled["runtime"]
+    logins = {
+        host: login | {"password": hidden} for host, login in runtime["containerd"]["credentials"].items()
+    }
+    containerd = runtime["containerd"] | {"credentials": logins}
+    return compiled | {
+        "certificates": compiled["certificates"] | {"bootstrap_token": hidden},
+        "proxy": kube_node_proxy.shown(compiled["proxy"]),
+        "runtime": runtime | {"containerd": containerd},
     }
 
 

@@ -19,6 +19,7 @@ from email.utils import parsedate_to_datetime
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import kube_node_files
 import kube_node_preflight_before as before
 import kube_node_proc as proc
 import yaml
@@ -78,9 +79,12 @@ def facts():
         "client_name": client,
         "name_known": _resolves(node["node"]["name"]) if client is None else None,
         "root_dir": _root_dir(),
+        "cgroup_driver": _cgroup_driver(node),
+        "foreign_files": __salt__["kube_node_takeover.foreign"](),
+        "ours": Path(kube_node_files.RECORD).exists(),
         "units": _active(before.UNITS),
         "drop_ins": _drop_ins(),
-        "cni_files": _cni_files(node["paths"]["cni_config"]),
+        "cni_files": cni_files(node["paths"]["cni_config"]),
         "addresses": proc.addresses(_read(PROC / "net/fib_trie"), _read(PROC / "net/if_inet6")),
         "routes": proc.routes(_read(PROC / "net/route"), _read(PROC / "net/ipv6_route")),
         "resolvers": _resolvers(needs["resolv_conf"]),
@@ -99,6 +103,24 @@ def swap_units():
         salt '*' kube_node_machine.swap_units
     """
     return [unit for unit in SWAP_UNITS if _has_unit(unit)]
+
+
+def cni_files(folder):
+    """
+    Return the names of the network configurations in a folder: the files that a runtime looks at.
+
+    folder
+        Usually ``/etc/cni/net.d``.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt '*' kube_node_machine.cni_files /etc/cni/net.d
+    """
+    with contextlib.suppress(OSError):
+        return sorted(path.name for path in Path(folder).iterdir() if path.suffix in CNI_ENDINGS)
+    return []
 
 
 def _has_unit(name):
@@ -163,6 +185,18 @@ def _client_name(node):
     return None
 
 
+def _cgroup_driver(node):
+    """Return the cgroup driver that the kubelet here has, by its configuration or unit; None without one."""
+    config = _text(Path(node["paths"]["kubelet"], "config.yaml"))
+    unit = _text(Path(kube_node_files.SYSTEMD, "kubelet.service"))
+    said = re.search(r"^cgroupDriver: *[\"']?(\w+)", config or "", re.MULTILINE) or re.search(
+        r"--cgroup-driver[= ](\w+)", unit or ""
+    )
+    if said:
+        return said[1]
+    return None if unit is None else "cgroupfs"
+
+
 def _certificates(kubeconfig):
     """Return the client certificates that a kubeconfig has or names."""
     with contextlib.suppress(yaml.YAMLError, ValueError, AttributeError, TypeError, KeyError):
@@ -189,12 +223,6 @@ def _drop_ins():
     """Return those that are there, one under two names once."""
     there = {os.path.realpath(path) for path in before.DROP_INS if Path(path).is_file()}
     return sorted(there)
-
-
-def _cni_files(folder):
-    with contextlib.suppress(OSError):
-        return sorted(path.name for path in Path(folder).iterdir() if path.suffix in CNI_ENDINGS)
-    return []
 
 
 def _resolvers(path):

@@ -42,6 +42,57 @@ def preflight(name):
     return _result(name, not errors, "\n".join([*lines, *(f"warning: {line}" for line in warnings)]))
 
 
+def taken_over(name):
+    """
+    Keep a copy of each file that somebody else wrote where ours go, and record which are ours from now on.
+
+    name
+        The folder of both.
+
+    What was there is only taken over where the pillar says ``takeover: true``; otherwise the preflight has
+    stopped the run already.
+    """
+    foreign, networks, unrecorded = (
+        __salt__[f"kube_node_takeover.{what}"]() for what in ("foreign", "networks", "unrecorded")
+    )
+    if foreign and not __salt__["kube_node.parameters"]()["takeover"]:
+        return _result(name, False, f"{', '.join(foreign)}: was there before us")
+    if not foreign and not networks and not unrecorded:
+        return _result(name, True, "Nothing that was there before us is in the way")
+    changes = dict.fromkeys(foreign, f"copied below {name}/replaced")
+    changes |= dict.fromkeys(networks, f"moved below {name}/replaced")
+    if unrecorded:
+        changes[f"{name}/files"] = {"added": unrecorded}
+    if __opts__["test"]:
+        return _result(name, None, "What was there would be kept", changes)
+    for path in foreign:
+        __salt__["kube_node_takeover.keep"](path)
+    for path in networks:
+        __salt__["kube_node_takeover.keep"](path, remove=True)
+    __salt__["kube_node_takeover.record"]()
+    return _result(name, True, "What was there is kept", changes)
+
+
+def containerd_takes(name):
+    """
+    Have containerd say that it would run as its new configuration says, before that replaces the old one.
+
+    name
+        The configuration's path; the content is that of ``kube_node.parameters``.
+
+    Changes nothing, and a test run asks the same, where containerd is installed already.
+    """
+    try:
+        faults = __salt__["kube_node_runtime.containerd_faults"]()
+    except CommandExecutionError as error:
+        comment = f"{name} cannot be checked: {error}"
+        return _result(name, None if __opts__["test"] else False, comment)
+    if not faults:
+        return _result(name, True, "containerd would run as its configuration says")
+    remedy = "see whether runtime.containerd.version is what is installed, and what /etc/containerd imports"
+    return _result(name, False, "\n".join([f"{name} was left as it is, {remedy}:", *faults]))
+
+
 def swap_off(name):
     """
     Stop swapping to any device or file, compressed memory (zram) among them.

@@ -178,10 +178,13 @@ def _containerd(tree: dict[str, Any], _: Any, facts: dict[str, Any]) -> list[Fau
     if runtime["schema"] is None:
         oldest = min(facts["milestones"]["containerd_schema"], key=versions.parse)
         return [Fault(place, f"containerd {release} is not known, choose {oldest} or later")]
-    if milestones.containerd_speaks(facts, minor, release):
-        return []
-    message = f"containerd {release} does not speak the CRI of Kubernetes {minor}, choose another release"
-    return [Fault(place, message)]
+    if not milestones.containerd_speaks(facts, minor, release):
+        message = f"containerd {release} does not speak the CRI of Kubernetes {minor}, choose another release"
+        return [Fault(place, message)]
+    if runtime["containerd"]["registries"] and not runtime["registries_folder"]:
+        message = f"containerd {release} has no folder for them yet, choose 1.5 or later"
+        return [Fault("runtime.containerd.registries", message)]
+    return []
 
 
 def _docker(tree: dict[str, Any], *_: Any) -> list[Fault]:
@@ -257,7 +260,7 @@ CHECKS: tuple[tuple[tuple[str, ...], Any], ...] = (
     (("paths.kubelet", "paths.kube_proxy"), _paths),
     (("cluster.service_cidr", "cluster.pod_cidr", "cluster.dns_address", "node.addresses"), _networks),
     (("network", "cluster.pod_cidr"), _pod_subnet),
-    (("runtime.name", "runtime.containerd.version"), _containerd),
+    (("runtime.name", "runtime.containerd"), _containerd),
     (("runtime.name", "binaries.sha256", "binaries.cri-dockerd"), _docker),
     (("kube_proxy.config.mode",), _proxy_mode),
     (("kubelet.config.featureGates", "kube_proxy.config.featureGates"), _gates),

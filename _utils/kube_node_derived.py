@@ -10,6 +10,7 @@ from typing import Any
 
 import kube_node_milestones as milestones
 import kube_node_needs as needs
+import kube_node_registries as registries
 import kube_node_versions as versions
 from kube_node_identity import node_name
 
@@ -69,9 +70,15 @@ def _runtime(tree: Tree, facts: Tree, minor: str) -> Tree:
     common = {"systemd_cgroup": runtime["cgroup_driver"] == "systemd"}
     if runtime["name"] == "containerd":
         release = runtime["containerd"]["version"]
-        schema = milestones.step(facts["milestones"]["containerd_schema"], release) if release else None
-        endpoint = runtime["containerd"]["endpoint"]
-        return {**common, "unit": "containerd.service", "kubelet_endpoint": endpoint, "schema": schema}
+        tables = ("containerd_schema", "containerd_hosts_toml")
+        schema, hosts = (release and milestones.step(facts["milestones"][table], release) for table in tables)
+        return {
+            **common,
+            "unit": "containerd.service",
+            "kubelet_endpoint": runtime["containerd"]["endpoint"],
+            "schema": schema,
+            "registries_folder": registries.FOLDER if hosts else None,
+        }
     if milestones.dockershim(facts, minor):
         return {**common, "unit": "docker.service", "kubelet_endpoint": None}
     return {

@@ -3,10 +3,11 @@
 Pure: no Salt, no I/O. The states walk this table room by room, `kube_node.render` walks all of it.
 """
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import jinja2
+import kube_node_registries as registries
 
 
 @dataclass(frozen=True)
@@ -15,6 +16,7 @@ class File:
 
     One that the operator brings is only looked for; `brought` is the fault to tell where it is not there.
     One that is for `joining` is left alone on a node that has its client certificate.
+    What one template says of several files differs by their `context`.
     """
 
     id: str
@@ -25,6 +27,7 @@ class File:
     wanted: bool = True
     brought: str = ""
     joining: bool = False
+    context: dict[str, Any] = field(default_factory=dict)
 
 
 SYSTEMD = "/etc/systemd/system"
@@ -44,6 +47,9 @@ SHARED = {
     "kubelet": ("cluster-ca", "bootstrap-kubeconfig", "proxy-environment"),
     "kube-proxy": ("cluster-ca",),
 }
+# Which files on a machine are ours, and the copies of those that were not and had to give way.
+RECORD = "/var/lib/kube_node/files"
+REPLACED = "/var/lib/kube_node/replaced"
 
 
 def by_room(node: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:
@@ -67,6 +73,7 @@ def by_room(node: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:
         node["runtime"]["name"]: _containerd(node)
         if node["runtime"]["name"] == "containerd"
         else _docker(node),
+        "registries": _registries(node),
         "cni": [
             File(
                 "cni-default-network",
@@ -110,17 +117,21 @@ def _network_managers(node: dict[str, Any]) -> list[File]:
 
 
 def _containerd(node: dict[str, Any]) -> list[File]:
-    template = f"runtime/containerd/files/config.v{node['runtime']['schema']}.toml.jinja"
+    secret = bool(node["runtime"]["containerd"]["credentials"])
+    config = File(
+        "containerd-config",
+        "/etc/containerd/config.toml",
+        f"runtime/containerd/files/config.v{node['runtime']['schema']}.toml.jinja",
+        mode="0600" if secret else "0644",
+        secret=secret,
+    )
     unit = File(
         "containerd-unit",
         f"{SYSTEMD}/containerd.service",
         "runtime/containerd/files/containerd.service.jinja",
     )
-    return [
-        File("containerd-config", "/etc/containerd/config.toml", template),
-        # The package brings its own.
-        *([unit] if node["binaries"]["runtime"] else []),
-    ]
+    # The package brings its own.
+    return [config, *([unit] if node["binaries"]["runtime"] else [])]
 
 
 def _proxy(node: dict[str, Any]) -> list[File]:
@@ -138,6 +149,25 @@ def _proxy(node: dict[str, Any]) -> list[File]:
         environment,
         *(File(f"{unit}-proxy", path, template, wanted=wanted) for unit, path in drop_ins.items()),
     ]
+
+
+def _registries(node: dict[str, Any]) -> list[File]:
+    """What containerd reads at every pull; not a part of its configuration, it restarts nothing."""
+    if node["runtime"]["name"] != "containerd":
+        return []
+    found, files = [], "runtime/containerd/files"
+    for registry in registries.folders(node["runtime"]["containerd"]):
+        name = f"registry-{registry['name'].replace(':', '_')}"
+        context = {"hosts": registry["hosts"]}
+        found.append(
+            File(name, f"{registry['folder']}/hosts.toml", f"{files}/hosts.toml.jinja", context=context)
+        )
+        found += [
+            File(f"{name}-ca-{number}", host["ca"], f"{files}/ca.crt.jinja", context=host)
+            for number, host in enumerate(registry["hosts"])
+            if host["ca"]
+        ]
+    return found
 
 
 def _docker(node: dict[str, Any]) -> list[File]:
@@ -285,7 +315,7 @@ def render(
     )
     environment.globals["salt"] = {"kube_node.parameters": lambda: node}
     return {
-        file["path"]: environment.get_template(f"kube_node/{file['template']}").render()
+        file["path"]: environment.get_template(f"kube_node/{file['template']}").render(file["context"])
         for file in (kept(node) if files is None else files)
         if file["wanted"]
     }

@@ -13,6 +13,7 @@ NAMES = (
     "api_server",
     "api_server_certificate",
     "architecture",
+    "cgroup_driver",
     "cgroup_v1",
     "cgroup_v2",
     "clock",

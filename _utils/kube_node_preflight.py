@@ -14,6 +14,9 @@ Pure: no Salt, no I/O. `kube_node_machine.facts` gathers what the machine tells,
     client_name                     the common name in the node's client certificate, None without one
     name_known                      whether node.name resolves, None where nobody asked
     root_dir                        the folder by which our kubelet's unit starts it, None without one
+    cgroup_driver                   that of the kubelet which is there, None without one
+    foreign_files                   what somebody else wrote where our files go
+    ours                            whether the formula has been here before
     units, drop_ins                 of those that are asked for: the active units, the drop-ins that are there
     cni_files                       the network configurations in paths.cni_config
     addresses, routes, resolvers    its own; `{network, interface, gateway}`; None where the file is missing

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from kube_node_findings import ERROR, WARNING, Finding
+from kube_node_files import REPLACED
+from kube_node_findings import ERROR, INFO, WARNING, Finding
 
 Facts = dict[str, Any]
 RUNTIMES = {"docker.service": "docker", "containerd.service": "containerd", "crio.service": "cri-o"}
@@ -77,6 +78,16 @@ def root_dir(node: Facts, machine: Facts) -> list[Finding]:
     return [Finding("root_dir", ERROR, found, remedy)]
 
 
+def cgroup_driver(node: Facts, machine: Facts) -> list[Finding]:
+    """Containers that run stay in the cgroups of the other driver, and the kubelet no longer finds them."""
+    wanted, has = node["runtime"]["cgroup_driver"], machine["cgroup_driver"]
+    if machine["client_name"] is None or has in (None, wanted):
+        return []
+    found = f"the node has joined with the driver {has}, and runtime.cgroup_driver is {wanted}"
+    remedy = f"set it to {has}, or change it on a drained node as docs/runtime.md says"
+    return [Finding("cgroup_driver", ERROR, found, remedy)]
+
+
 def foreign_runtime(node: Facts, machine: Facts) -> list[Finding]:
     """Two runtimes take each other's socket, configuration and firewall rules; Docker runs a containerd."""
     chosen = node["runtime"]["name"]
@@ -117,14 +128,33 @@ def foreign_cni(node: Facts, machine: Facts) -> list[Finding]:
     """The runtime takes the first file by name, whoever put it there."""
     plugin, folder = node["network"]["plugin"], node["paths"]["cni_config"]
     others = sorted(set(machine["cni_files"]) - set(node["preflight"]["needs"]["cni_files"]))
+    severity, remedy = ERROR, "move it away, set takeover to true, or choose another paths.cni_config"
+    if machine["ours"]:
+        remedy = "move it away, or choose another paths.cni_config"
+    elif node["takeover"]:
+        severity, remedy = INFO, f"it is moved below {REPLACED}"
     return [
         Finding(
             "foreign_cni",
-            ERROR,
+            severity,
             f"{folder}/{name} is a network that is not that of network.plugin {plugin}",
-            "move it away, or choose another paths.cni_config",
+            remedy,
         )
         for name in others
+    ]
+
+
+def takeover(node: Facts, machine: Facts) -> list[Finding]:
+    """What is replaced would be lost; that is for the pillar to say, once for all files."""
+    kept = f"a copy is kept below {REPLACED}"
+    if node["takeover"]:
+        told = [(path, INFO, "is replaced", kept) for path in machine["foreign_files"]]
+    else:
+        remedy = f"move it away, or set takeover to true: then {kept}"
+        told = [(path, ERROR, "would be replaced", remedy) for path in machine["foreign_files"]]
+    return [
+        Finding("takeover", severity, f"{path} was there before us and {found}", remedy)
+        for path, severity, found, remedy in told
     ]
 
 
@@ -148,8 +178,10 @@ CHECKS = (
     node_name,
     node_name_unknown,
     root_dir,
+    cgroup_driver,
     foreign_runtime,
     foreign_kubelet,
     foreign_cni,
+    takeover,
     firewall,
 )

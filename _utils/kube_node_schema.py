@@ -7,6 +7,7 @@ import difflib
 from dataclasses import dataclass
 from typing import Any
 
+import kube_node_registries as registries
 import kube_node_types as types
 import kube_node_types_fetched as fetched
 from kube_node_findings import NAMES
@@ -68,6 +69,7 @@ PROGRAMS: dict[str, dict[str, Any]] = {
 SCHEMA: dict[str, Any] = {
     "version": types.release,
     "profile": types.one_of(*PROFILES),
+    "takeover": types.boolean,
     "cluster": {
         "name": types.name,
         "api_server": types.api_server,
@@ -117,7 +119,13 @@ SCHEMA: dict[str, Any] = {
         "name": types.one_of("containerd", "docker"),
         "cgroup_driver": types.one_of("systemd", "cgroupfs"),
         "sandbox_image": types.image,
-        "containerd": {"package": types.package, "version": types.release, "endpoint": types.socket},
+        "containerd": {
+            "package": types.package,
+            "version": types.release,
+            "endpoint": types.socket,
+            "registries": registries.registries,
+            "credentials": registries.credentials,
+        },
         "docker": {
             "package": types.package,
             "dockerd": types.absolute_path,

@@ -3,6 +3,7 @@
 {%- from "kube_node/map.jinja" import kube_node with context %}
 include:
   - kube_node.preflight
+  - kube_node.takeover
   - kube_node.os
   - kube_node.binaries
   - kube_node.runtime.{{ kube_node.runtime.name }}

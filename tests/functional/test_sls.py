@@ -47,7 +47,7 @@ def running(chunks: list[dict[str, Any]], *services: str) -> list[dict[str, Any]
     return [chunk for chunk in found if not services or chunk["name"] in services]
 
 
-@pytest.mark.parametrize("service", ["kubelet", "kube-proxy"])
+@pytest.mark.parametrize("service", ["containerd", "kubelet", "kube-proxy"])
 def test_a_service_is_enabled_by_another_state_than_restarts_it(chunks, service: str):
     [chunk] = running(chunks, service)
     assert "enable" not in chunk

@@ -6,7 +6,7 @@ import shutil
 
 import yaml
 
-from lab import binaries, cgroups
+from lab import binaries
 from lab.controlplane import ControlPlane
 from lab.machine import Machine
 from lab.master import PROJECT, Master
@@ -55,7 +55,7 @@ def node_pillar(
         "node": {"addresses": [machine.address]},
         "paths": {"cni_bin": "/usr/lib/cni"},
         "network": {"plugin": "none", "pod_subnet": f"172.20.{number}.0/24"},
-        "kubelet": {"config": kubelet_config(cgroups.is_v1())},
+        "kubelet": {"config": kubelet_config(machine.has_cgroup_v1)},
         # The size of the connection table is the kernel's: a network namespace can't set it.
         "kube_proxy": {"config": {"conntrack": {"maxPerCore": 0}}},
         "binaries": {"source": f"salt://kubernetes/v{version}", "sha256": checksums},

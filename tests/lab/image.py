@@ -1,6 +1,6 @@
-"""The node image: Debian with a container runtime and Salt, built once and kept in the cache.
+"""The node images: a Debian with both container runtimes and Salt, each built once and kept in the cache.
 
-`ensure` gives its folder. A node lays an overlay over it (`lab.machine`), so nothing ever writes to it again.
+`ensure` gives the folder of one. A node lays an overlay over it (`lab.machine`), so nothing writes to it.
 The build runs in mount and PID namespaces of its own: whatever ends it, its mounts and processes end too.
 """
 
@@ -19,7 +19,13 @@ from pathlib import Path
 from lab import host, pip_settings
 from lab.bootstrap import locked
 
+# Each Debian there is an image of, with the packages of its own: Docker's client came apart from its daemon.
+SUITES: dict[str, tuple[str, ...]] = {"bookworm": (), "trixie": ("docker-cli",), "forky": ("docker-cli",)}
 SUITE = "bookworm"
+# Those whose systemd, 258 and later, boots with cgroup v2 alone.
+UNIFIED = ("forky",)
+# What debootstrap lays out a suite by whose name it may not know yet.
+SCRIPT = Path("/usr/share/debootstrap/scripts/sid")
 RESOLV_CONF = Path("/etc/resolv.conf")
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 MIRROR = "http://deb.debian.org/debian"
@@ -27,7 +33,7 @@ FILES = Path(__file__).with_name("image_files")
 PACKAGES = (
     *("systemd", "systemd-sysv", "dbus", "procps", "kmod", "util-linux", "ca-certificates", "python3"),
     *("iproute2", "iptables", "iputils-ping", "conntrack", "socat", "ebtables", "ethtool", "ipset"),
-    *("containerd", "runc", "containernetworking-plugins"),
+    *("containerd", "runc", "containernetworking-plugins", "docker.io"),
 )
 # What compiles Salt's timelib; it stays out of the image.
 BUILD_PACKAGES = ("python3-venv", "python3-dev", "gcc", "libc6-dev")
@@ -44,11 +50,14 @@ MASKED = (
 )
 NAMESPACES = ("unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc")
 ENABLED = ("salt-minion.service", "lab-network.service", "lab-cgroups.service")
+# A node has one runtime, and it is for the formula to say that it is Docker.
+DISABLED = ("docker.service", "docker.socket")
 
+# A mirror's testing may lag behind; it is signed all the same.
 INSTALL_SALT = f"""
 set -eu
 export DEBIAN_FRONTEND=noninteractive
-apt-get update -qq
+apt-get update -qq -o Acquire::Check-Valid-Until=false
 apt-get install -qq --no-install-recommends {" ".join(BUILD_PACKAGES)} >/dev/null
 python3 -m venv /opt/salt
 /opt/salt/bin/pip install -qq --no-warn-script-location "salt=={{salt}}"
@@ -59,13 +68,14 @@ class ImageError(RuntimeError):
     """The node image could not be built."""
 
 
-def key(salt: str) -> str:
+def key(salt: str, suite: str = SUITE) -> str:
     """The recipe's name: another recipe is another image."""
     files = {
         str(path.relative_to(FILES)): path.read_text() for path in sorted(FILES.rglob("*")) if path.is_file()
     }
-    recipe = [SUITE, os.uname().machine, PACKAGES, MASKED, ENABLED, INSTALL_SALT, salt, files]
-    return f"{SUITE}-{sha256(json.dumps(recipe).encode()).hexdigest()[:12]}"
+    packages, units = [*PACKAGES, *SUITES[suite]], [MASKED, ENABLED, DISABLED]
+    recipe = [suite, os.uname().machine, packages, units, INSTALL_SALT, salt, files]
+    return f"{suite}-{sha256(json.dumps(recipe).encode()).hexdigest()[:12]}"
 
 
 def mirror(index_targets: str, suite: str) -> str:
@@ -81,34 +91,39 @@ def mirror(index_targets: str, suite: str) -> str:
     return MIRROR
 
 
-def ensure(say: Callable[[str], None] = print) -> Path:
-    """The folder of the node image, built first when the cache does not hold it.
+def ensure(say: Callable[[str], None] = print, suite: str = SUITE) -> Path:
+    """The folder of a node image, built first when the cache does not hold it.
 
     Args:
         say: Told in one line when there is something to wait for.
+        suite: One of `SUITES`.
 
     Raises:
         ImageError: The build failed; names its log.
     """
     images = host.cache() / "images"
-    folder = images / key(metadata.version("salt"))
+    folder = images / key(metadata.version("salt"), suite)
+    if folder.exists():
+        return folder
     with locked(images / "lock"):
         if folder.exists():
             return folder
         log = images / f"{folder.name}.log"
         say(f"building the node image {folder} (once, some minutes; log: {log})")
-        build(folder, log)
+        build(folder, log, suite)
     return folder
 
 
-def build(folder: Path, log: Path) -> None:
+def build(folder: Path, log: Path, suite: str) -> None:
     """Builds the image beside `folder` and moves it there when it is whole."""
     partial = folder.with_suffix(".partial")
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
     with log.open("w") as output:
         done = subprocess.run(
-            [*NAMESPACES, sys.executable, "-m", "lab.image", partial], stdout=output, stderr=subprocess.STDOUT
+            [*NAMESPACES, sys.executable, "-m", "lab.image", partial, suite],
+            stdout=output,
+            stderr=subprocess.STDOUT,
         )
     if done.returncode:
         shutil.rmtree(partial, ignore_errors=True)
@@ -117,24 +132,25 @@ def build(folder: Path, log: Path) -> None:
     shutil.rmtree(partial)
 
 
-def build_here(partial: Path) -> None:
+def build_here(partial: Path, suite: str) -> None:
     """Builds the image as `partial`/image. For namespaces that end with this process."""
     image = partial / "image"
-    bootstrap(image)
+    bootstrap(image, suite)
     install_salt(image, partial)
     configure(image)
 
 
-def bootstrap(image: Path) -> None:
+def bootstrap(image: Path, suite: str) -> None:
     """Lays out Debian; the packages are kept in the cache, so that an interrupted build goes on quickly."""
     packages = host.cache() / "packages"
     packages.mkdir(parents=True, exist_ok=True)
-    include = ",".join(PACKAGES)
+    include = ",".join([*PACKAGES, *SUITES[suite]])
     options = ["--variant=minbase", f"--include={include}", f"--cache-dir={packages}"]
-    subprocess.run(["debootstrap", *options, SUITE, image, own_mirror()], check=True)
+    script = [] if SCRIPT.with_name(suite).exists() else [SCRIPT]
+    subprocess.run(["debootstrap", *options, suite, image, own_mirror(suite), *script], check=True)
 
 
-def own_mirror() -> str:
+def own_mirror(suite: str) -> str:
     """The mirror that apt uses here, or Debian's own where there is no apt."""
     if shutil.which("apt-get") is None:
         return MIRROR
@@ -145,7 +161,7 @@ def own_mirror() -> str:
         "$(CODENAME)|$(ORIGIN)|$(REPO_URI)",
         "Created-By: Packages",
     ]
-    return mirror(subprocess.run(command, capture_output=True, text=True).stdout, SUITE)
+    return mirror(subprocess.run(command, capture_output=True, text=True).stdout, suite)
 
 
 def install_salt(image: Path, work: Path) -> None:
@@ -190,6 +206,7 @@ def configure(image: Path) -> None:
     """Adds the lab's own files and takes away what a node would not miss."""
     shutil.copytree(FILES, image, dirs_exist_ok=True)
     systemctl(image, "enable", ENABLED)
+    systemctl(image, "disable", DISABLED)
     systemctl(image, "mask", MASKED)
     (image / "etc/machine-id").write_text("")
     for waste in ("var/lib/apt/lists", "usr/share/doc", "usr/share/man", "usr/share/locale"):
@@ -204,4 +221,4 @@ def systemctl(image: Path, verb: str, units: Iterable[str]) -> None:
 
 
 if __name__ == "__main__":
-    build_here(Path(sys.argv[1]))
+    build_here(Path(sys.argv[1]), sys.argv[2])

@@ -43,6 +43,7 @@ class Lab:
         say: Told in a line what has just been done.
         signing_duration: How long its certificates are valid, as Go writes it.
         master_settings: The master's, beside its own and the formula's.
+        suite: The machines' Debian, one of `image.SUITES`.
     """
 
     name: str
@@ -51,6 +52,7 @@ class Lab:
     say: Callable[[str], None] = quiet
     signing_duration: str = "8760h"
     master_settings: dict[str, object] = field(default_factory=dict)
+    suite: str = image.SUITE
     machines: list[Machine] = field(init=False)
     control_plane: ControlPlane | None = field(default=None, init=False)
     checksums: dict[str, str] = field(init=False)
@@ -65,7 +67,9 @@ class Lab:
         self.master = master_of(self.name)
         self.master.more = self.master_settings
         numbers = range(1, self.nodes + 1)
-        self.machines = [machine_of(self.name, f"worker-{n}", network.address(n)) for n in numbers]
+        self.machines = [
+            machine_of(self.name, f"worker-{n}", network.address(n), self.suite) for n in numbers
+        ]
 
     def __enter__(self) -> Lab:
         try:
@@ -88,7 +92,7 @@ class Lab:
         """
         self.claim()
         down(self.name)
-        image.ensure(self.say)
+        image.ensure(self.say, self.suite)
         self.network.up()
         self.control_plane = control_plane_of(self.name, self.version)
         self.control_plane.signing_duration = self.signing_duration
@@ -189,9 +193,9 @@ def control_plane_of(name: str, version: str = "1.36.2") -> ControlPlane:
     )
 
 
-def machine_of(name: str, minion_id: str, address: str = "") -> Machine:
-    """A machine of the lab of that name; its address is needed only for its first start."""
-    return Machine(minion_id, address, host.labs() / name / "nodes" / minion_id, network_of(name))
+def machine_of(name: str, minion_id: str, address: str = "", suite: str = image.SUITE) -> Machine:
+    """A machine of the lab of that name; its address and Debian are needed only for its first start."""
+    return Machine(minion_id, address, host.labs() / name / "nodes" / minion_id, network_of(name), suite)
 
 
 def down(name: str) -> None:

@@ -64,12 +64,14 @@ class Machine:
         address: Its IPv4 address on the lab's bridge.
         directory: Where its overlay over the node image, its log and container storage lie.
         network: The lab's network.
+        suite: Its Debian, one of `image.SUITES`.
     """
 
     minion_id: str
     address: str
     directory: Path
     network: Network
+    suite: str = image.SUITE
     _process: subprocess.Popen | None = field(default=None, init=False, repr=False)
 
     @property
@@ -81,6 +83,11 @@ class Machine:
     def console(self) -> Path:
         """What its systemd printed while it booted."""
         return self.directory / "console.log"
+
+    @property
+    def has_cgroup_v1(self) -> bool:
+        """Whether its controllers sit on cgroup v1."""
+        return cgroups.is_v1() and self.suite not in image.UNIFIED
 
     @property
     def root(self) -> Path:
@@ -103,7 +110,7 @@ class Machine:
                 stdout=console,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
-                env={**os.environ, "SYSTEMD_NSPAWN_API_VFS_WRITABLE": "1", "SYSTEMD_SECCOMP": "0"},
+                env={**os.environ, **self._settings()},
             )
         try:
             waiting.until(self._is_up, f"{self.minion_id} booting", BOOT_SECONDS)
@@ -216,9 +223,17 @@ class Machine:
         cgroups.make(groups)
         return groups
 
+    def _settings(self) -> dict[str, str]:
+        """What systemd-nspawn is told by its environment."""
+        unified = {"SYSTEMD_NSPAWN_UNIFIED_HIERARCHY": "1"} if self.suite in image.UNIFIED else {}
+        return {"SYSTEMD_NSPAWN_API_VFS_WRITABLE": "1", "SYSTEMD_SECCOMP": "0", **unified}
+
     def _overlay(self) -> list[str]:
         upper, work = self.directory / "upper", self.directory / "work"
-        return [f"lowerdir={image.ensure()},upperdir={upper},workdir={work}", str(self.directory / "root")]
+        return [
+            f"lowerdir={image.ensure(suite=self.suite)},upperdir={upper},workdir={work}",
+            str(self.directory / "root"),
+        ]
 
     def _nspawn(self) -> list[str]:
         options = [

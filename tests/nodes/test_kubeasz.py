@@ -1,4 +1,4 @@
-"""A machine with the profile kubeasz-1.1 and Kubernetes 1.14: options alone, and an enforced reservation."""
+"""A machine with the profile kubeasz-1.1 and Kubernetes 1.14: Docker, options alone, a reservation."""
 
 from __future__ import annotations
 
@@ -24,8 +24,7 @@ def old_lab():
     with Lab("kubeasz", nodes=1, version=VERSION) as running:
         [(minion, pillar)] = running.pillars().items()
         pillar["profile"] = "kubeasz-1.1"
-        # Docker is not in the node image, and no certificate lies there before the first run.
-        pillar["runtime"] = {"name": "containerd"}
+        # No certificate lies there before the first run.
         pillar["certificates"] = {"mode": "bootstrap"}
         # The lab says it to the kubelets of today, on a machine with cgroup v1.
         pillar["kubelet"]["config"].pop("failCgroupV1", None)
@@ -38,6 +37,7 @@ def test_the_node_is_ready(old_lab):
     old_lab.control_plane.kubectl("wait", "--for=condition=Ready", "node", "--all", "--timeout=60s")
     [node] = json.loads(old_lab.control_plane.kubectl("get", "nodes", "--output=json"))["items"]
     assert node["status"]["nodeInfo"]["kubeletVersion"] == f"v{VERSION}"
+    assert node["status"]["nodeInfo"]["containerRuntimeVersion"].startswith("docker://20.10.")
 
 
 def test_the_kubelet_has_its_settings_on_the_command_line_alone(old_lab):

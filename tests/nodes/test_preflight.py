@@ -152,6 +152,11 @@ def test_another_name_for_a_joined_node_is_told(lab, machine):
     )
 
 
+def test_another_cgroup_driver_for_a_joined_node_is_told(lab, machine):
+    [found] = findings(lab, machine, runtime={"cgroup_driver": "cgroupfs"})
+    assert found.startswith("cgroup_driver: the node has joined with the driver systemd, ")
+
+
 def test_an_api_server_that_is_not_there_is_told(lab, machine):
     nowhere = {"api_server": "https://10.77.0.1:1"}
     sentence = "api_server: https://10.77.0.1:1 cannot be reached (Connection refused), "

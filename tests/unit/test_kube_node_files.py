@@ -79,7 +79,9 @@ def test_the_files_are_the_golden_ones(files: dict[str, str]):
 
 RESERVED = {"enforceNodeAllocatable": ["pods", "kube-reserved"], "kubeReservedCgroup": "/kube.slice"}
 ARCHIVE = {"version": "2.1.5", "source": "salt://containerd-2.1.5.tar.gz", "sha256": "d" * 64}
+MIRRORED = {"docker.io": {"mirrors": [{"url": "https://mirror.example.org", "ca": CA}]}}
 VARIANTS = [
+    {"runtime": {"containerd": {"registries": MIRRORED}}},
     {"kubelet": {"config": RESERVED}},
     {"runtime": {"containerd": {"version": "2.0.6"}}},
     {"runtime": {"containerd": {"version": "2.3.3"}}},

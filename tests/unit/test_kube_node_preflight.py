@@ -241,7 +241,25 @@ FOUND = [
         {"cni_files": ["10-calico.conflist", "10-default.conf", "87-podman-bridge.conflist"]},
         {},
         "error foreign_cni: /etc/cni/net.d/87-podman-bridge.conflist is a network that is not that of "
+        "network.plugin calico, move it away, set takeover to true, or choose another paths.cni_config",
+    ),
+    (
+        {"cni_files": ["87-podman-bridge.conflist"]},
+        {"takeover": True},
+        "info foreign_cni: /etc/cni/net.d/87-podman-bridge.conflist is a network that is not that of "
+        "network.plugin calico, it is moved below /var/lib/kube_node/replaced",
+    ),
+    (
+        {"cni_files": ["87-podman-bridge.conflist"], "ours": True},
+        {"takeover": True},
+        "error foreign_cni: /etc/cni/net.d/87-podman-bridge.conflist is a network that is not that of "
         "network.plugin calico, move it away, or choose another paths.cni_config",
+    ),
+    (
+        {"client_name": JOINED, "cgroup_driver": "cgroupfs"},
+        {},
+        "error cgroup_driver: the node has joined with the driver cgroupfs, and runtime.cgroup_driver is "
+        "systemd, set it to cgroupfs, or change it on a drained node as docs/runtime.md says",
     ),
     (
         {"units": ["ufw.service"]},
@@ -314,7 +332,30 @@ def test_what_stands_in_the_way_is_told_with_the_way_out(machine, change, senten
     assert told(change, **machine) == [(severity, text)]
 
 
+@pytest.mark.parametrize(
+    ("takeover", "sentence"),
+    [
+        (
+            False,
+            "/etc/docker/daemon.json was there before us and would be replaced, move it away, or set "
+            "takeover to true: then a copy is kept below /var/lib/kube_node/replaced",
+        ),
+        (
+            True,
+            "/etc/docker/daemon.json was there before us and is replaced, a copy is kept below "
+            "/var/lib/kube_node/replaced",
+        ),
+    ],
+)
+def test_what_somebody_else_wrote_is_told_or_taken_over(takeover: bool, sentence: str):
+    severity = "info" if takeover else "error"
+    found = told({"takeover": takeover}, foreign_files=["/etc/docker/daemon.json"])
+    assert found == [(severity, f"takeover: {sentence}")]
+
+
 BORNE = [
+    ({"client_name": JOINED, "cgroup_driver": "systemd"}, {}),
+    ({"client_name": None, "cgroup_driver": "cgroupfs"}, {}),
     ({"cgroups": 1}, {"kubelet": {"config": {"failCgroupV1": False}}}),
     ({"cgroups": 1}, {"version": "1.34.1"}),
     ({"kernel": "4.18.0"}, {"version": "1.31.0"}),

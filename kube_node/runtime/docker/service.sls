@@ -1,12 +1,28 @@
 {%- from "kube_node/map.jinja" import kube_node with context %}
 {%- from "kube_node/files.jinja" import restarted_if_owed with context %}
 {{ restarted_if_owed("docker") }}
+# Docker makes its socket itself; one that the package had systemd make would keep who calls early waiting for ever.
+docker-socket-left-to-docker:
+  service.dead:
+    - name: docker.socket
+    - enable: False
+    - require:
+      - sls: kube_node.runtime.docker.install
+      - module: docker-units-reloaded
+
+# Apart from running: a state that enables its service does not restart it for what it watches.
+docker-service-enabled:
+  service.enabled:
+    - name: docker
+    - require:
+      - module: docker-units-reloaded
+
 docker-service-running:
   service.running:
     - name: docker
-    - enable: True
     - require:
-      - sls: kube_node.runtime.docker.install
+      - service: docker-socket-left-to-docker
+      - service: docker-service-enabled
     - watch:
       - file: docker-config
       - file: docker-unit

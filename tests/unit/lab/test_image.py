@@ -32,6 +32,10 @@ def test_the_same_recipe_has_the_same_name():
     assert image.key("3008.3") == image.key("3008.3")
 
 
+def test_another_debian_is_another_image():
+    assert len({image.key("3008.3", suite) for suite in image.SUITES}) == len(image.SUITES)
+
+
 def test_another_salt_is_another_image():
     assert image.key("3008.3") != image.key("3008.4")
 

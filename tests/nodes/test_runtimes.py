@@ -201,9 +201,9 @@ def test_a_configuration_that_does_not_take_effect_is_refused(lab, machine, plat
     config, before = machine.run("cat", "/etc/containerd/config.toml").stdout, started(machine, "containerd")
     other = "2.3.3" if platform.release.startswith("1.") else "1.7.24"
     pillar = {"kube_node": {"runtime": {"containerd": {"version": other}}}}
-    run = ("worker-1", "state.apply", "kube_node.runtime.containerd", f"pillar={json.dumps(pillar)}")
+    run = ("worker-1", "state.highstate", f"pillar={json.dumps(pillar)}")
     for arguments in (["test=True"], []):
-        states = lab.master.salt(*run, *arguments, timeout=120)["worker-1"].values()
+        states = lab.master.salt(*run, *arguments, timeout=300)["worker-1"].values()
         failed = {state["__id__"]: state["comment"] for state in states if state["result"] is False}
         assert failed["containerd-config-understood"].startswith(
             "/etc/containerd/config.toml was left as it is"

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import kube_node_files
 import kube_node_images
 import salt.utils.files
 import salt.utils.path
@@ -17,7 +18,6 @@ from salt.exceptions import CommandExecutionError, MinionError
 
 __virtualname__ = "kube_node"
 
-LOADED = Path("/var/lib/kube_node/images.json")
 # Where the kubelet's images are in containerd.
 NAMESPACE = "k8s.io"
 LOAD_SECONDS = 1800
@@ -166,7 +166,7 @@ def _program(name):
 def _left():
     """Return what each archive left in the runtime, by the archive's digest."""
     try:
-        return json.loads(LOADED.read_text(encoding="utf-8"))
+        return json.loads(Path(kube_node_files.LOADED).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
 
@@ -175,7 +175,8 @@ def _leave(node, sha256, digests):
     """Keep what an archive left, and forget the archives that the pillar no longer names."""
     named = {archive["sha256"] for archive in node["images"]["archives"]}
     left = {key: value for key, value in _left().items() if key in named} | {sha256: digests}
-    LOADED.parent.mkdir(parents=True, exist_ok=True)
-    with salt.utils.files.fopen(f"{LOADED}.new", "w", encoding="utf-8") as file:
+    path = Path(kube_node_files.LOADED)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with salt.utils.files.fopen(f"{path}.new", "w", encoding="utf-8") as file:
         json.dump(left, file, indent=1, sort_keys=True)
-    Path(f"{LOADED}.new").replace(LOADED)
+    Path(f"{path}.new").replace(path)

@@ -50,6 +50,7 @@ SHARED = {
 # Which files on a machine are ours, and the copies of those that were not and had to give way.
 RECORD = "/var/lib/kube_node/files"
 REPLACED = "/var/lib/kube_node/replaced"
+LOADED = "/var/lib/kube_node/images.json"
 
 
 def by_room(node: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
+import kube_node_files
 import pytest
 from unit.archives import archive
 from unit.nodes import pillar
@@ -39,8 +39,7 @@ def one(runtime, node, modules, tmp_path, monkeypatch) -> dict:
     sha256 = archive(source, "example.org/tiny:1")
     found = {"source": f"file://{source}", "sha256": sha256, "images": ["example.org/tiny:1"]}
     node(pillar({"images": {"archives": [found]}}))
-    module = sys.modules[modules.kube_node.images.__module__]
-    monkeypatch.setattr(module, "LOADED", tmp_path / "loaded.json")
+    monkeypatch.setattr(kube_node_files, "LOADED", str(tmp_path / "loaded.json"))
     return found
 
 

@@ -81,8 +81,14 @@ def _without_secrets(compiled):
         host: login | {"password": hidden} for host, login in runtime["containerd"]["credentials"].items()
     }
     containerd = runtime["containerd"] | {"credentials": logins}
+    certificates = compiled["certificates"]
+    keys = {
+        name: certificates[name] | {"private_key": hidden}
+        for name in ("kubelet", "kube_proxy")
+        if certificates[name]["private_key"]
+    }
     return compiled | {
-        "certificates": compiled["certificates"] | {"bootstrap_token": hidden},
+        "certificates": certificates | {"bootstrap_token": hidden} | keys,
         "proxy": kube_node_proxy.shown(compiled["proxy"]),
         "runtime": runtime | {"containerd": containerd},
     }
@@ -108,7 +114,8 @@ def render(diff=False):
         salt-call kube_node.render diff=True
     """
     node = _parameters()
-    files = kube_node_files.kept(node, joined=_has_client_certificate(node))
+    moving = __salt__["kube_node_certificate.moves"]()
+    files = kube_node_files.kept(node, _has_client_certificate(node), moving)
     wanted = _rendered(node, files)
     if not diff:
         return {
@@ -140,7 +147,8 @@ def _parameters():
     if compiled is None or known != pillar:
         sources = kube_node_sources.load(_read)
         try:
-            compiled, origins = kube_node_parameters.explain_node(pillar, _machine(), sources)
+            placed = kube_node_sources.with_contents(pillar, _content)
+            compiled, origins = kube_node_parameters.explain_node(placed, _machine(), sources)
         except kube_node_parameters.ParameterError as error:
             raise CommandExecutionError(
                 f"The kube_node pillar of {__opts__['id']} cannot be used:\n{error}"
@@ -159,9 +167,10 @@ def certificates():
     """
     Return the kubelet's certificates, the client one first, and what is true of each.
 
-    Returns a list of ``{name, path, state, usable, until}``. The state is ``missing``, ``unreadable``, ``not
-    yet valid``, ``good``, ``within its renewal window`` or ``expired``; time alone changes it at ``until``,
-    or never.
+    Returns a list of ``{name, path, state, usable, until, ends, issuer}``, and last kube-proxy's where it has
+    one of its own. The state is ``missing``, ``unreadable``, ``not yet valid``, ``good``, ``within its
+    renewal window`` or ``expired``; time alone changes it at ``until``, or never. The certificate is valid
+    until it ``ends``.
 
     CLI Example:
 
@@ -169,16 +178,23 @@ def certificates():
 
         salt '*' kube_node.certificates
     """
+    node = _parameters()
     return [
         {
             "name": name,
             "path": found.path,
             "state": found.state,
             "usable": found.usable,
-            "until": found.until and datetime.fromtimestamp(found.until, timezone.utc).isoformat(),
+            "until": _moment(found.until),
+            "ends": _moment(found.ends),
+            "issuer": found.issuer,
         }
-        for name, found in _certificates(_parameters())
+        for name, found in [*_certificates(node), *_proxy_certificate(node)]
     ]
+
+
+def _moment(seconds):
+    return seconds and datetime.fromtimestamp(seconds, timezone.utc).isoformat()
 
 
 def has_client_certificate():
@@ -271,8 +287,19 @@ def _certificates(node):
     return list(zip(kube_node_beacon.CERTIFICATES, found, strict=False))
 
 
+def _proxy_certificate(node):
+    """Return kube-proxy's certificate with its name, where it has one of its own."""
+    path = node["kube_proxy"]["client_certificate"]
+    own = path != node["kubelet"]["client_certificate"]
+    return [("kube-proxy", kube_node_certificates.look(path, time.time()))] if own else []
+
+
 def _has_client_certificate(node):
-    return kube_node_certificates.look(node["kubelet"]["client_certificate"], time.time()).usable
+    """Tell whether the kubelet has one, or will have it when what is there was carried over."""
+    path = node["kubelet"]["client_certificate"]
+    if kube_node_certificates.look(path, time.time()).usable:
+        return path not in __salt__["kube_node_certificate.leaving"]()
+    return __salt__["kube_node_certificate.adoptable"]()
 
 
 def preflight():
@@ -292,7 +319,11 @@ def preflight():
     """
     node = _parameters()
     found = kube_node_preflight.judge(node, __salt__["kube_node_machine.facts"]())
-    wanting = [*_wanting_files(node["brought"]), *_wanting_binaries(node["binaries"])]
+    wanting = [
+        *_wanting_files(node["brought"]),
+        *_wanting_certificates(node["certificates"]["static"]),
+        *_wanting_binaries(node["binaries"]),
+    ]
     return [asdict(one) for one in (*wanting, *found)]
 
 
@@ -303,6 +334,14 @@ def _wanting_files(brought):
             name, _, rest = file["fault"].partition(": ")
             found, _, fix = rest.partition(", ")
             yield Finding(name, ERROR, found, fix)
+
+
+def _wanting_certificates(certificates):
+    """Check the certificates that the pillar delivers."""
+    for one in certificates:
+        if wrong := __salt__["kube_node_certificate.delivered_fault"](one["name"]):
+            name = f"certificates.{one['name']}.certificate"
+            yield Finding(name, ERROR, f"it {wrong}", "deliver another one")
 
 
 def _wanting_binaries(binaries):
@@ -338,6 +377,18 @@ def _machine():
 
 def _runs(service):
     return kube_node_systemd.invocation(f"{service}.service") is not None
+
+
+def _content(place):
+    """Return the text of a file that the pillar names, on the file server or on this machine."""
+    path = __salt__["cp.cache_file"](place) if place.startswith("salt://") else place
+    try:
+        with salt.utils.files.fopen(path or place, encoding="utf-8") as file:
+            return file.read()
+    except (OSError, ValueError) as error:
+        raise CommandExecutionError(
+            f"{place}, which the kube_node pillar of {__opts__['id']} names, cannot be read: {error}"
+        ) from None
 
 
 def _read(path):

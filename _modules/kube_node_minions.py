@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 
 import kube_node_identity
 import kube_node_register
+import kube_node_schema
 import kube_node_tokens
 import salt.cache
 import salt.key
@@ -188,6 +189,23 @@ def known_minions(minions):
     return (set(minions) - ids) | fresh | _foreign(ids - fresh)
 
 
+def pillar(minion):
+    """
+    Return the sound part of a minion's ``kube_node`` pillar, compiled here and now; None for a minion that is
+    not accepted, and where it has a fault.
+
+    minion
+        The minion's id.
+
+    CLI Example: none, for a pillar may hold secrets.
+    """
+    if not is_accepted(minion):
+        return None
+    compiled = _compile(minion)
+    sound, faults = kube_node_schema.check(compiled.get("kube_node"))
+    return None if faults or compiled.get("_errors") else sound
+
+
 def tokens(owner):
     """
     Return the bootstrap tokens that a minion may hold, the current one first; none where it has its own.
@@ -317,9 +335,7 @@ def _lately(name, look):
 def _compiled(minion):
     """Compile a minion's pillar, keep who it is by that, and return the entry."""
     hint, sources, made = _hint(minion).digest, _sources(), time.time()
-    grains = salt.utils.minions.get_minion_data(minion, __opts__)[1] or {}
-    opts = {**__opts__, "file_client": "local"}
-    compiled = salt.pillar.Pillar(opts, grains, minion, "base").compile_pillar()
+    compiled = _compile(minion)
     found = kube_node_identity.identity(compiled.get("kube_node"), minion)
     if errors := compiled.get("_errors"):
         log.error(
@@ -332,6 +348,12 @@ def _compiled(minion):
     entry = Entry(found, made, hint, sources)
     _register().put({minion: entry})
     return entry
+
+
+def _compile(minion):
+    grains = salt.utils.minions.get_minion_data(minion, __opts__)[1] or {}
+    opts = {**__opts__, "file_client": "local"}
+    return salt.pillar.Pillar(opts, grains, minion, "base").compile_pillar()
 
 
 def _nobody(minion):

@@ -11,6 +11,7 @@ KEYS = {
     "policy": "a mapping",
     "audit_log": "a path",
     "metrics_file": "a path",
+    "authorities": "{certificate: PATH, key: PATH} by the cluster's name",
 }
 # Which API server's signers these are is not the operator's to say: others' requests are never ours.
 POLICY_KEYS = [key for key in DEFAULT_POLICY if key not in ("client_signer", "serving_signer")]
@@ -25,12 +26,14 @@ class Settings:
         wait_seconds: how long a knock waits for requests that are still to come.
         audit_log: the path of the decisions' log, None for the one beside the master's own.
         metrics_file: the path of a file for Prometheus' textfile collector, or None.
+        authorities: by cluster the paths `{certificate, key}` of the CA that signs for its minions' nodes.
     """
 
     policy: dict[str, Any] = field(default_factory=lambda: dict(DEFAULT_POLICY))
     wait_seconds: float = WAIT_SECONDS
     audit_log: str | None = None
     metrics_file: str | None = None
+    authorities: dict[str, dict[str, str]] = field(default_factory=dict)
 
 
 def settings(config: Any) -> tuple[Settings, list[str]]:
@@ -61,9 +64,16 @@ def settings(config: Any) -> tuple[Settings, list[str]]:
 def _fits(key: str, value: Any) -> bool:
     if key == "policy":
         return isinstance(value, dict)
+    if key == "authorities":
+        return isinstance(value, dict) and all(map(_is_authority, value.values()))
     if key == "wait_seconds":
         return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= 3600
     return isinstance(value, str) and value.startswith("/")
+
+
+def _is_authority(value: Any) -> bool:
+    paths = value.values() if isinstance(value, dict) and set(value) == {"certificate", "key"} else (None,)
+    return all(isinstance(path, str) and path.startswith("/") for path in paths)
 
 
 def _policy_fault(key: Any, value: Any) -> str | None:

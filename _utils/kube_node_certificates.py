@@ -33,12 +33,17 @@ _read: dict[tuple[str, str], tuple[tuple[int, int, int], Any]] = {}
 
 @dataclass(frozen=True)
 class Certificate:
-    """A certificate at one moment: its state, and until when; None where time alone changes nothing."""
+    """A certificate at one moment: its state, and until when; None where time alone changes nothing.
+
+    `ends` is the last second of its validity, `issuer` the common name of who signed it.
+    """
 
     path: str
     state: str
     until: float | None = None
     sha256: str | None = None
+    ends: float | None = None
+    issuer: str | None = None
 
     @property
     def usable(self) -> bool:
@@ -56,15 +61,15 @@ def look(path: str, now: float) -> Certificate:
     found = _remembered(path, _certificate)
     if found is None or found == UNREADABLE:
         return Certificate(path, found or MISSING)
-    begin, end, sha256 = found
+    begin, end, *rest = found
     renewal = begin + RENEWAL * (end - begin)
     if now < begin:
-        return Certificate(path, EARLY, begin, sha256)
+        return Certificate(path, EARLY, begin, *rest)
     if now < renewal:
-        return Certificate(path, GOOD, renewal, sha256)
+        return Certificate(path, GOOD, renewal, *rest)
     if now <= end:  # valid through that second: RFC 5280, 4.1.2.5
-        return Certificate(path, RENEWING, end, sha256)
-    return Certificate(path, EXPIRED, None, sha256)
+        return Certificate(path, RENEWING, end, *rest)
+    return Certificate(path, EXPIRED, None, *rest)
 
 
 def end(path: str) -> float | None:
@@ -132,11 +137,14 @@ def _remembered(path: str, read: Callable[[bytes], Any]) -> Any:
     return content
 
 
-def _certificate(pem: bytes) -> tuple[float, float, str]:
+def _certificate(pem: bytes) -> tuple[float, float, str, float, str | None]:
     certificate = x509.load_pem_x509_certificate(pem)
-    begin, end = certificate.not_valid_before_utc, certificate.not_valid_after_utc
-    der = certificate.public_bytes(serialization.Encoding.DER)
-    return begin.timestamp(), end.timestamp(), hashlib.sha256(der).hexdigest()
+    begin, end = (
+        moment.timestamp() for moment in (certificate.not_valid_before_utc, certificate.not_valid_after_utc)
+    )
+    digest = hashlib.sha256(certificate.public_bytes(serialization.Encoding.DER)).hexdigest()
+    issuers = certificate.issuer.get_attributes_for_oid(x509.NameOID.COMMON_NAME)
+    return begin, end, digest, end, str(issuers[0].value) if issuers else None
 
 
 def _public_key(pem: bytes) -> str:

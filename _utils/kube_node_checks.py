@@ -245,6 +245,28 @@ def _archives(tree: dict[str, Any], *_: Any) -> list[Fault]:
     return faults
 
 
+def _certificates(tree: dict[str, Any], origins: dict[Path, str], _: Any) -> list[Fault]:
+    """Each source of a static certificate has what it needs, and what it does not is not there."""
+    settings, found = tree["certificates"], []
+    for name in ("kubelet", "kube_proxy"):
+        source, place = settings[name]["from"], f"certificates.{name}"
+        for key in ("certificate", "private_key"):
+            there = settings[name][key] is not None
+            if source == "pillar" and not there:
+                found.append(Fault(f"{place}.{key}", f"is missing, write it or choose another {place}.from"))
+            elif there and source != "pillar":
+                message = f"goes with {place}.from pillar alone, remove one of the two"
+                found.append(Fault(f"{place}.{key}", message))
+    if settings["renew_days"] >= settings["days"]:
+        message = f"{settings['renew_days']} is not less than certificates.days {settings['days']}, lower it"
+        found.append(Fault("certificates.renew_days", message))
+    issued = settings["mode"] == "static" and settings["kubelet"]["from"] == "master"
+    if issued and (origins.get(("node", "addresses")) != "pillar" or not tree["node"]["addresses"]):
+        message = "is missing, and the master signs no address by a machine's own word: write the node's"
+        found.append(Fault("node.addresses", message))
+    return found
+
+
 def _cgroups(tree: dict[str, Any], *_: Any) -> list[Fault]:
     return cgroups.faults(tree)
 
@@ -266,6 +288,7 @@ CHECKS: tuple[tuple[tuple[str, ...], Any], ...] = (
     (("kubelet.config.featureGates", "kube_proxy.config.featureGates"), _gates),
     (("certificates.mode", "kubelet.config"), _static),
     (("images.archives",), _archives),
+    (("certificates", "node.addresses"), _certificates),
     (
         (
             "kubelet.config.enforceNodeAllocatable",

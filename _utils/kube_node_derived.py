@@ -11,6 +11,7 @@ from typing import Any
 import kube_node_milestones as milestones
 import kube_node_needs as needs
 import kube_node_registries as registries
+import kube_node_static as static
 import kube_node_versions as versions
 from kube_node_identity import node_name
 
@@ -51,16 +52,16 @@ def basics(tree: Tree, machine: Tree, facts: Tree) -> Tree:
 def settings(tree: Tree, machine: Tree, facts: Tree) -> Tree:
     """Return the settings of runtime, kubelet and kube-proxy that follow from the other keys; as `basics`."""
     minor = versions.minor(tree["version"])
-    runtime = _runtime(tree, facts, minor)
+    runtime, certificates = _runtime(tree, facts, minor), _certificates(tree, facts, minor)
     return {
         "os": {"modules": needs.modules(tree, machine, facts), "sysctl": needs.sysctl(tree, facts)},
         "runtime": runtime,
         "kubelet": {
-            **_certificates(tree, facts, minor),
+            **certificates,
             "config": _kubelet_config(tree, machine, runtime, facts, minor),
             "extra_args": _kubelet_flags(tree, runtime),
         },
-        "kube_proxy": _kube_proxy(tree, facts, minor),
+        "kube_proxy": _kube_proxy(tree, facts, minor) | _proxy_certificate(tree, certificates),
     }
 
 
@@ -108,6 +109,14 @@ def _certificates(tree: Tree, facts: Tree, minor: str) -> Tree:
         "certificates": issued,
         "waiting_key": waiting and {what: f"{pki}/{name}" for what, name in waiting.items()},
     }
+
+
+def _proxy_certificate(tree: Tree, kubelet: Tree) -> Tree:
+    """Where the certificate is that kube-proxy speaks with: its node's, or one of its own."""
+    if tree["certificates"]["kube_proxy"]["from"] == static.NODE:
+        return {key: kubelet[key] for key in ("client_certificate", "client_key")}
+    folder = tree["paths"]["certificates"]
+    return {"client_certificate": f"{folder}/kube-proxy.pem", "client_key": f"{folder}/kube-proxy-key.pem"}
 
 
 def _asks_for_serving(tree: Tree) -> bool:

@@ -8,6 +8,7 @@ from typing import Any
 
 import jinja2
 import kube_node_registries as registries
+from kube_node_static import FILES, KUBE_PROXY
 
 
 @dataclass(frozen=True)
@@ -15,7 +16,8 @@ class File:
     """A managed file; one that is not `wanted` is kept absent.
 
     One that the operator brings is only looked for; `brought` is the fault to tell where it is not there.
-    One that is for `joining` is left alone on a node that has its client certificate.
+    One that is for `joining` is left alone on a node that has its client certificate; one for `moving` is
+    written only on a node that moves from mode static to bootstrap.
     What one template says of several files differs by their `context`.
     """
 
@@ -27,6 +29,7 @@ class File:
     wanted: bool = True
     brought: str = ""
     joining: bool = False
+    moving: bool = False
     context: dict[str, Any] = field(default_factory=dict)
 
 
@@ -51,6 +54,9 @@ SHARED = {
 RECORD = "/var/lib/kube_node/files"
 REPLACED = "/var/lib/kube_node/replaced"
 LOADED = "/var/lib/kube_node/images.json"
+
+# Those that read a certificate of their own when they start.
+SPEAKING = ("kubelet", "kube-proxy")
 
 
 def by_room(node: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:
@@ -203,31 +209,35 @@ def _certificates(node: dict[str, Any]) -> list[File]:
         joining=node["certificates"]["mode"] == "bootstrap",
     )
     if not bootstrap.wanted:
-        return [authority, bootstrap, *_static_certificate(node)]
+        return [authority, bootstrap, _kubelet_kubeconfig(node)]
     if token is None:
         remedy = "give this minion its own, <6 characters>.<16 characters>, or put a kubeconfig there"
         fault = f"certificates.bootstrap_token: is missing and so is {bootstrap.path}, {remedy}"
         bootstrap = replace(bootstrap, brought=fault)
-    return [authority, bootstrap]
+    return [authority, bootstrap, replace(_kubelet_kubeconfig(node), moving=True)]
 
 
-def _static_certificate(node: dict[str, Any]) -> list[File]:
-    """The operator's certificate and key, and the kubeconfig (in mode bootstrap it is the kubelet's own)."""
-    kubelet = node["kubelet"]
-    remedy = "put the node's own there or set the mode to bootstrap"
-    pair = {"kubelet-certificate": kubelet["client_certificate"], "kubelet-key": kubelet["client_key"]}
-    return [
-        *(
-            File(id, path, "", brought=f"certificates.mode: static needs {path}, {remedy}")
-            for id, path in pair.items()
-        ),
-        File(
-            "kubelet-kubeconfig",
-            f"{node['paths']['kubernetes']}/kubelet.kubeconfig",
-            "certificates/files/kubelet.kubeconfig.jinja",
-            mode="0600",
-        ),
-    ]
+def _kubelet_kubeconfig(node: dict[str, Any]) -> File:
+    """In mode bootstrap it is the kubelet's own, but for one that names the certificate of mode static."""
+    path = f"{node['paths']['kubernetes']}/kubelet.kubeconfig"
+    return File("kubelet-kubeconfig", path, "certificates/files/kubelet.kubeconfig.jinja", mode="0600")
+
+
+def brought(node: dict[str, Any]) -> list[dict[str, str]]:
+    """Return the files that the operator brings, each with the fault to tell where it is not there."""
+    found = {
+        file["path"]: file["brought"] for room in node["files"].values() for file in room if file["brought"]
+    }
+    for one in node["certificates"]["static"]:
+        place = (
+            "certificates.kube_proxy.from: files"
+            if one["name"] == KUBE_PROXY
+            else "certificates.mode: static"
+        )
+        remedy = "put the node's own there or choose who else brings it (docs/certificates.md)"
+        if one["from"] == FILES:
+            found |= {one[key]: f"{place} needs {one[key]}, {remedy}" for key in ("certificate", "key")}
+    return [{"path": path, "fault": fault} for path, fault in found.items()]
 
 
 def _kubelet(node: dict[str, Any]) -> list[File]:
@@ -284,18 +294,24 @@ def started_with(node: dict[str, Any], service: str) -> list[str]:
     others = [file for room in ("certificates", "proxy") for file in files[room] if file["id"] in shared]
     # Of archives, dockerd is one of several; what comes with a package has no link here.
     links = [f"{node['paths']['bin']}/{program}" for program in (service, f"{service}d")]
-    return [file["path"] for file in (*own, *others) if file["wanted"] and not file["brought"]] + links
+    speaks = node[ROOMS.get(service, service)].get("client_certificate") if service in SPEAKING else None
+    certificates = [
+        one["certificate"] for one in node["certificates"]["static"] if one["certificate"] == speaks
+    ]
+    kept = [file["path"] for file in (*own, *others) if file["wanted"] and not file["brought"]]
+    return [*kept, *certificates, *links]
 
 
-def kept(node: dict[str, Any], joined: bool = False) -> list[dict[str, Any]]:
+def kept(node: dict[str, Any], joined: bool = False, moving: bool = False) -> list[dict[str, Any]]:
     """Return the files of all rooms that the formula writes or removes, without those the operator brings.
 
     Args:
         node: the parameters as `kube_node_parameters.compile_node` returns them.
         joined: whether the node has its client certificate.
+        moving: whether the node moves from mode static to bootstrap.
     """
     files = [file for room in node["files"].values() for file in room if not file["brought"]]
-    return [file for file in files if not (joined and file["joining"])]
+    return [file for file in files if not (joined and file["joining"]) and (moving or not file["moving"])]
 
 
 def render(

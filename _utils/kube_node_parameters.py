@@ -17,6 +17,7 @@ import kube_node_programs as programs
 import kube_node_proxy as proxy
 import kube_node_schema as schema
 import kube_node_settings as settings
+import kube_node_static as static
 import kube_node_versions as versions
 from kube_node_merge import Path, merge
 from kube_node_schema import Fault
@@ -46,11 +47,12 @@ def compile_node(pillar: Any, machine: dict[str, Any], sources: dict[str, Any]) 
 
     Returns:
         The tree of defaults.yaml with every value final, and beside them what the templates and states need:
-        `files`, of `binaries` what `kube_node_programs.rooms` returns, of `kubelet` and `kube_proxy`
-        `arguments` and `config_yaml`, of `kubelet` `client_certificate`, `client_key`, `waiting_key`,
-        `certificates` (client, then serving where that is asked for), `beacon` and `cgroups`, of `runtime`
-        `unit`, `schema`, `kubelet_endpoint` and `systemd_cgroup`, `os.swap_off`, `os.network_managers`,
-        `preflight.needs`, `proxy.environment` and `node.salt_call`.
+        `files`, of `binaries` what `kube_node_programs.rooms` returns, `certificates.static` (as
+        `kube_node_static.wanted` returns it), of `kubelet` and `kube_proxy` `arguments`, `config_yaml`,
+        `client_certificate` and `client_key`, of `kubelet` `waiting_key`, `certificates` (client, then
+        serving where that is asked for), `beacon` and `cgroups`, of `runtime` `unit`, `schema`,
+        `kubelet_endpoint` and `systemd_cgroup`, `os.swap_off`, `os.network_managers`, `preflight.needs`,
+        `proxy.environment` and `node.salt_call`.
 
     Raises:
         ParameterError: with all faults of the pillar.
@@ -149,11 +151,7 @@ def _with_rooms(tree: dict[str, Any], sources: dict[str, Any]) -> dict[str, Any]
     tree["kubelet"]["beacon"] = beacon.config(tree)
     tree["binaries"] |= programs.rooms(tree)
     tree["proxy"]["environment"] = proxy.environment(tree)
+    tree["certificates"]["static"] = static.wanted(tree)
     tree["files"] = files.by_room(tree)
-    tree["brought"] = [
-        {"path": file["path"], "fault": file["brought"]}
-        for room in tree["files"].values()
-        for file in room
-        if file["brought"]
-    ]
+    tree["brought"] = files.brought(tree)
     return tree

@@ -38,6 +38,7 @@ COMPONENT: dict[str, Any] = {
     "config": SETTINGS,
     "extra_args": SETTINGS,
 }
+CERTIFICATE = {"certificate": types.delivered_certificate, "private_key": types.private_key}
 
 
 @dataclass(frozen=True)
@@ -73,7 +74,7 @@ SCHEMA: dict[str, Any] = {
     "cluster": {
         "name": types.name,
         "api_server": types.api_server,
-        "ca": types.certificates,
+        "ca": types.authorities,
         "service_cidr": types.service_cidr,
         "pod_cidr": types.cidr,
         "dns_address": types.address,
@@ -141,6 +142,17 @@ SCHEMA: dict[str, Any] = {
     "network": {"plugin": types.one_of("calico", "flannel", "none"), "pod_subnet": types.cidr},
     "certificates": {
         "mode": types.one_of("bootstrap", "static"),
+        "kubelet": CERTIFICATE | {"from": types.one_of("files", "pillar", "master")},
+        "kube_proxy": CERTIFICATE | {"from": types.one_of("node", "files", "pillar", "master")},
+        "subject": {
+            "C": types.country,
+            "ST": types.subject_part,
+            "L": types.subject_part,
+            "OU": types.subject_part,
+        },
+        "key": types.one_of("rsa-2048", "rsa-3072", "rsa-4096", "ecdsa-256", "ecdsa-384", "ecdsa-521"),
+        "days": types.integer(1, 36500),
+        "renew_days": types.integer(0, 36500),
         "bootstrap_token": types.bootstrap_token,
         "bootstrap_user": types.name,
         "wait_seconds": types.integer(0, 3600),

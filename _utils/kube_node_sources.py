@@ -9,9 +9,17 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
+import kube_node_types as types
 import yaml
+from kube_node_merge import get, merge
 from kube_node_schema import PROFILES
 
+# What may be named by the file it lies in.
+CONTENTS = (
+    ("cluster", "ca"),
+    ("certificates", "kubelet", "certificate"),
+    ("certificates", "kube_proxy", "certificate"),
+)
 FACTS = ("kubelet", "kube_proxy", "milestones")
 
 
@@ -27,6 +35,24 @@ def load(read: Callable[[str], str]) -> dict[str, Any]:
         "os_families": _parsed(read("kube_node/os_families.yaml")),
         "facts": {name: _parsed(read(f"kube_node/versions/{name}.yaml")) for name in FACTS},
     }
+
+
+def with_contents(pillar: Any, read: Callable[[str], str]) -> Any:
+    """Return the operator's tree with what lies in the files that it names for certificates.
+
+    Args:
+        pillar: what stands under `kube_node` in the pillar, of any type.
+        read: returns the text of a file by its place, `salt://…` or a path.
+    """
+    for path in CONTENTS:
+        *above, key = path
+        parent = get(pillar, tuple(above)) if isinstance(pillar, dict) else None
+        if isinstance(parent, dict) and types.is_place(parent.get(key)):
+            found: dict[str, Any] = {key: read(parent[key])}
+            for name in reversed(above):
+                found = {name: found}
+            pillar = merge([("pillar", pillar), ("contents", found)])[0]
+    return pillar
 
 
 @lru_cache(maxsize=32)

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from cryptography import x509
+from cryptography.hazmat.primitives import serialization
 
 Check = Callable[[Any], "str | None"]
 
@@ -29,6 +30,8 @@ _IMAGE = re.compile(
 _SOURCE = re.compile(r"(?:salt|file|https)://(?:[A-Za-z0-9._~/:@+=&?,-]|\{architecture\}|\{version\})+")
 _PACKAGE = re.compile(r"[A-Za-z0-9][A-Za-z0-9.+_:-]*")
 _MIRROR = re.compile(r"https?://[A-Za-z0-9.-]+(?::[0-9]{1,5})?(?:/[A-Za-z0-9._~/-]*)?")
+_COUNTRY = re.compile(r"[A-Z]{2}")
+_SUBJECT_PART = re.compile(r"[^\x00-\x1f\x7f]+")
 _LOG_SIZE = re.compile(r"[1-9][0-9]*[kmg]?")
 _KERNEL_MODULE = re.compile(r"[a-z0-9_]+")
 _SYSCTL = re.compile(r"[a-z0-9_-]+(?:\.[A-Za-z0-9_/-]+)+")
@@ -75,11 +78,13 @@ def matching(pattern: re.Pattern[str], limit: int, wanted: str) -> Check:
 release = matching(_RELEASE, 32, "a full release, write it as X.Y.Z, for instance 1.36.2")
 name = matching(_SUBDOMAIN, 253, "a lower-case RFC 1123 name, use letters a-z, digits, '-' and '.'")
 path = matching(_PATH, 4096, "an absolute path, write one without '..', white space, quotes, '%' or '$'")
+subject_part = matching(_SUBJECT_PART, 64, "a part of a certificate's subject, write 1 to 64 characters")
 sha256 = matching(_SHA256, 64, "a SHA-256 digest, write the 64 hex digits that sha256sum prints")
 socket = matching(_SOCKET, 108, "a socket, write one such as unix:///run/containerd/containerd.sock")
 kernel_module = matching(_KERNEL_MODULE, 64, "a kernel module, write one as lsmod does, such as br_netfilter")
 sysctl = matching(_SYSCTL, 256, "a kernel parameter, write one such as net.ipv4.ip_forward")
 image = matching(_IMAGE, 512, "an image reference, write REGISTRY/NAME:TAG or REGISTRY/NAME@sha256:DIGEST")
+country = matching(_COUNTRY, 2, "a country, write its two letters such as DE")
 mirror = matching(_MIRROR, 2048, "a registry's URL, write one such as https://mirror.example.org")
 log_size = matching(_LOG_SIZE, 16, "a size, write a whole number with k, m or g such as 10m, in quotes")
 package = matching(_PACKAGE, 256, "a package's name, write the one that apt or dnf knows")
@@ -240,6 +245,43 @@ def certificates(value: Any) -> str | None:
     except ValueError:
         return wanted
     return None
+
+
+def authorities(value: Any) -> str | None:
+    """Check the cluster's CA certificates: PEM, or where they lie."""
+    return None if is_place(value) else certificates(value)
+
+
+def delivered_certificate(value: Any) -> str | None:
+    """Check a node's own certificate, with those between it and the CA: PEM, or where it lies."""
+    if isinstance(value, str) and value.startswith("salt://") and is_place(value):
+        return None
+    if isinstance(value, str) and "PRIVATE KEY" in value:
+        return "holds a private key, write that as private_key beside it"
+    if certificates(value):
+        return "is not a PEM certificate, paste the file whole after 'certificate: |' or write salt://…"
+    return None
+
+
+def private_key(value: Any) -> str | None:
+    """Check a private key; the fault does not show it."""
+    if isinstance(value, str) and value.startswith("salt://"):
+        return "lies where every minion can read it, paste it into the pillar of this minion alone"
+    wanted = "is not a private key in PEM without a passphrase, paste the file whole after 'private_key: |'"
+    if not isinstance(value, str):
+        return wanted
+    try:
+        serialization.load_pem_private_key(value.encode(), password=None)
+    except Exception:  # garbage has more ways to fail than cryptography documents
+        return wanted
+    return None
+
+
+def is_place(value: Any) -> bool:
+    """Tell whether a value says where a file lies, salt://… or on the machine, in place of what is in it."""
+    if not isinstance(value, str):
+        return False
+    return (_SOURCE.fullmatch(value) is not None and value.startswith("salt://")) or not absolute_path(value)
 
 
 def qualified_name(value: Any) -> str | None:

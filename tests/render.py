@@ -40,8 +40,9 @@ def main(pillar_file: str, out: str) -> int:
         return 2
     tree = pillar.get("kube_node") if isinstance(pillar, dict) else pillar
     try:
+        tree = kube_node_sources.with_contents(tree, _content)
         node = kube_node_parameters.compile_node(tree, MACHINE, kube_node_sources.load(_read))
-    except kube_node_parameters.ParameterError as error:
+    except (kube_node_parameters.ParameterError, OSError) as error:
         print(error, file=sys.stderr)
         return 2
     templates = {str(path.relative_to(ROOT)): path.read_text() for path in ROOT.glob("kube_node/**/*.jinja")}
@@ -53,6 +54,11 @@ def main(pillar_file: str, out: str) -> int:
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
             file.write(content)
     return 0
+
+
+def _content(place: str) -> str:
+    """Return what lies in a file of this machine; there is no file server here."""
+    return Path(place).read_text(encoding="utf-8")
 
 
 def _read(path: str) -> str:

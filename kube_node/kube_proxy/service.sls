@@ -1,3 +1,4 @@
+{%- from "kube_node/map.jinja" import kube_node with context %}
 # Apart from running: a state that enables its service does not restart it for what it watches.
 kube-proxy-service-enabled:
   service.enabled:
@@ -5,7 +6,7 @@ kube-proxy-service-enabled:
     - require:
       - sls: kube_node.kube_proxy.config
 
-# It speaks to the API with the kubelet's certificate, so it starts once that is there.
+# It speaks to the API with the kubelet's certificate or one of its own, as the node that the kubelet has joined.
 {%- from "kube_node/files.jinja" import restarted_if_owed with context %}
 {{ restarted_if_owed("kube-proxy") }}
 kube-proxy-service-running:
@@ -18,3 +19,6 @@ kube-proxy-service-running:
       - kube_node: kube-proxy-installed
       - file: cluster-ca
       - sls: kube_node.kube_proxy.config
+      {%- if kube_node.kube_proxy.client_certificate == kube_node.kubelet.client_certificate %}
+      - kube_node_certificate: kubelet-certificate
+      {%- endif %}

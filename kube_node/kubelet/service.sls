@@ -13,13 +13,11 @@ kubelet-service-running:
     - name: kubelet
     - require:
       - service: kubelet-service-enabled
-      - sls: kube_node.certificates
       - sls: kube_node.runtime.{{ kube_node.runtime.name }}
       - sls: kube_node.images
     - watch:
       - kube_node: kubelet-installed
-      - file: cluster-ca
-      - file: bootstrap-kubeconfig
+      - sls: kube_node.certificates
       - sls: kube_node.os.proxy
       - sls: kube_node.kubelet.config
 

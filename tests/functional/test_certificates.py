@@ -37,6 +37,8 @@ def test_a_certificate_says_until_when_it_is_good(issued):
         "state": "good",
         "usable": True,
         "until": (NOW + 6 * DAY).isoformat(),
+        "ends": (NOW + 9 * DAY).isoformat(),
+        "issuer": "system:node:worker-1",
     }
 
 

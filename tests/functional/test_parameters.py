@@ -94,7 +94,7 @@ def test_a_formula_that_is_not_whole_is_told(modules, loaders, tmp_path, monkeyp
 FILES = [
     (path, f"salt://kube_node/{file['template']}")
     for path, file in sorted(
-        (file["path"], file) for room in compiled(NODE)["files"].values() for file in room if file["wanted"]
+        (file["path"], file) for file in kube_node_files.kept(compiled(NODE)) if file["wanted"]
     )
 ]
 

@@ -107,7 +107,7 @@ def test_a_preflight_tells_what_the_operator_has_still_to_bring(states, binaries
         False,
         "Nothing was touched:\n"
         f"certificates.mode: static needs {tmp_path}/certificates/kubelet-key.pem, "
-        "put the node's own there or set the mode to bootstrap",
+        "put the node's own there or choose who else brings it (docs/certificates.md)",
     )
 
 

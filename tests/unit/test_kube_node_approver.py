@@ -10,10 +10,15 @@ from kubelet_csr_policy import DEFAULT_POLICY
 @pytest.mark.parametrize(
     ("config", "fault"),
     [
-        ([], "kube_node is [], write a mapping with some of: wait_seconds, policy, audit_log, metrics_file"),
+        (
+            [],
+            "kube_node is [], write a mapping with some of: wait_seconds, policy, audit_log, metrics_file, "
+            "authorities",
+        ),
         (
             {"polisy": {}},
-            "kube_node.polisy is no setting; there are wait_seconds, policy, audit_log, metrics_file",
+            "kube_node.polisy is no setting; there are wait_seconds, policy, audit_log, metrics_file, "
+            "authorities",
         ),
         ({"wait_seconds": "1m"}, "kube_node.wait_seconds is '1m', write a number of seconds"),
         ({"audit_log": "here.log"}, "kube_node.audit_log is 'here.log', write a path"),

@@ -137,9 +137,15 @@ def test_a_bootstrap_kubeconfig_that_is_not_wanted_goes_even_from_a_node_that_ha
     assert [file["wanted"] for file in files if file["id"] == "bootstrap-kubeconfig"] == [False]
 
 
+def test_the_kubelets_own_kubeconfig_is_written_only_on_a_node_that_moves_to_bootstrap():
+    node = compiled(NODE)
+    staying, moving = ({file["path"] for file in kube_node_files.kept(node, True, how)} for how in (0, 1))
+    assert moving - staying == {"/etc/kubernetes/kubelet.kubeconfig"}
+
+
 def test_some_files_can_be_rendered_alone(files: dict[str, str]):
     node = compiled(NODE)
-    some = node["files"]["certificates"]
+    some = [file for file in node["files"]["certificates"] if not file["moving"]]
     assert kube_node_files.render(node, templates(), some) == {
         file["path"]: files[file["path"]] for file in some
     }

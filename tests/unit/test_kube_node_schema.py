@@ -65,7 +65,7 @@ def test_a_tree_without_end_is_one_fault(levels: int):
         (
             {"certificates": {"x": 1}},
             "certificates.x: is not a known key, known here: bootstrap_token, bootstrap_user, "
-            "knock_seconds, mode, wait_seconds",
+            "days, key, knock_seconds, kube_proxy, kubelet, mode, renew_days, subject, wait_seconds",
         ),
         ({"network": {5: 1}}, "network.5: is not a known key, known here: plugin, pod_subnet"),
         ({"network": {"a\nb": 1}}, "network.'a\\nb': is not a known key, known here: plugin, pod_subnet"),
@@ -157,9 +157,12 @@ def test_the_example_shows_every_key(whole_example: str):
 
 def test_the_example_shows_the_defaults(example: str, whole_example: str):
     shown = yaml.safe_load(whole_example)["kube_node"]
-    # The token is the master's to give, only a node without a network plugin has its own subnet, few need a
-    # proxy, and of the binaries only two are required.
-    del shown["certificates"]["bootstrap_token"], shown["certificates"]["bootstrap_user"]
+    # The token is the master's to give, certificates and their subject are the operator's, only a node
+    # without a network plugin has its own subnet, few need a proxy, and two binaries are enough.
+    for key in ("bootstrap_token", "bootstrap_user", "subject"):
+        del shown["certificates"][key]
+    for name in ("kubelet", "kube_proxy"):
+        shown["certificates"][name] = {"from": shown["certificates"][name]["from"]}
     del shown["network"]["pod_subnet"]
     del shown["proxy"], shown["binaries"]["sha256"]["cri-dockerd"]
     for name in schema.PROGRAMS:

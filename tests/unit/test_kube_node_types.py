@@ -293,3 +293,15 @@ def test_a_mirror_is_a_url(value: str):
 @pytest.mark.parametrize("value", ["mirror.example.org", 'https://x"', "https://a\nb", "ftp://x"])
 def test_anything_else_is_no_mirror(value: str):
     assert types.mirror(value) is not None
+
+
+@pytest.mark.parametrize("value", [CA, CA + CA, "salt://kubernetes/ca.crt", "/etc/ssl/cluster-ca.pem"])
+def test_an_authority_is_pem_or_where_it_lies(value: str):
+    assert types.authorities(value) is None
+
+
+@pytest.mark.parametrize(
+    "value", ["ca.crt", "https://example.org/ca.crt", "/etc/../ca.crt", 5, None, "salt://"]
+)
+def test_any_other_is_not(value: Any):
+    assert types.authorities(value) == "is not a PEM certificate, paste the CA file whole after 'ca: |'"

@@ -47,7 +47,7 @@ OWN = {
 SHARED = {
     "containerd": ("proxy-environment",),
     "docker": ("proxy-environment",),
-    "kubelet": ("cluster-ca", "bootstrap-kubeconfig", "proxy-environment"),
+    "kubelet": ("cluster-ca", "bootstrap-kubeconfig", "kubelet-kubeconfig", "proxy-environment"),
     "kube-proxy": ("cluster-ca",),
 }
 # Which files on a machine are ours, and the copies of those that were not and had to give way.
@@ -298,8 +298,8 @@ def started_with(node: dict[str, Any], service: str) -> list[str]:
     certificates = [
         one["certificate"] for one in node["certificates"]["static"] if one["certificate"] == speaks
     ]
-    kept = [file["path"] for file in (*own, *others) if file["wanted"] and not file["brought"]]
-    return [*kept, *certificates, *links]
+    ours = [file for file in (*own, *others) if file["wanted"] and not (file["brought"] or file["moving"])]
+    return [*(file["path"] for file in ours), *certificates, *links]
 
 
 def kept(node: dict[str, Any], joined: bool = False, moving: bool = False) -> list[dict[str, Any]]:

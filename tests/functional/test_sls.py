@@ -318,4 +318,4 @@ def test_what_the_operator_brings_is_not_written(modules, node):
 
 def test_the_kubeconfig_that_the_kubelet_writes_is_not_taken_from_it(chunks):
     [chunk] = [chunk for chunk in chunks if chunk["name"] == "/etc/kubernetes/kubelet.kubeconfig"]
-    assert chunk["onlyif"] == [{"fun": "kube_node_certificate.moves"}]
+    assert (chunk["create"], chunk["replace"]) == (False, False)

@@ -34,8 +34,8 @@ def test_an_authority_is_a_ca_and_its_own_key():
     [
         (lambda: pem(authority("a").certificate), lambda: key_of("b"), "not that of the certificate"),
         (lambda: signed(ONE, KEY), lambda: KEY.encode(), "none of a CA"),
-        (lambda: "garbage", lambda: key_of("a"), ""),
-        (lambda: pem(authority("a").certificate), lambda: b"garbage", ""),
+        (lambda: "garbage", lambda: key_of("a"), "."),
+        (lambda: pem(authority("a").certificate), lambda: b"garbage", "."),
     ],
 )
 def test_any_other_is_none(certificate, key, fault: str):

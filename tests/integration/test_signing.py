@@ -69,7 +69,7 @@ def signer(salt_factories, authority, formula, tmp_path_factory):
         }
         (pillar_root / f"{minion}.sls").write_text(yaml.safe_dump({"kube_node": tree}))
     with factory.started():
-        synced = factory.salt_run_cli().run("saltutil.sync_all")
+        synced = factory.salt_run_cli(timeout=180).run("saltutil.sync_all")
         assert synced.returncode == 0, synced
         yield factory
 
@@ -81,7 +81,7 @@ def nodes(signer):
     first, second = daemons.values()
     with first.started(), second.started():
         for daemon in daemons.values():
-            assert daemon.salt_call_cli().run("saltutil.sync_all").returncode == 0
+            assert daemon.salt_call_cli(timeout=180).run("saltutil.sync_all").returncode == 0
         yield daemons
 
 
@@ -247,7 +247,7 @@ def test_an_authority_that_others_can_read_signs_nothing(ask, signer, authority)
 
 
 def test_the_module_of_the_minion_gets_both_and_then_finds_nothing_to_do(nodes):
-    call = nodes["worker-2"].salt_call_cli()
+    call = nodes["worker-2"].salt_call_cli(timeout=180)
     for name in ("kubelet", "kube_proxy"):
         put = call.run("kube_node_certificate.put", name)
         assert put.returncode == 0, put
@@ -256,10 +256,10 @@ def test_the_module_of_the_minion_gets_both_and_then_finds_nothing_to_do(nodes):
 
 
 def test_the_fleets_certificates_are_listed_and_a_threshold_ends_with_1(nodes, signer):
-    runner = signer.salt_run_cli(timeout=120)
+    runner = signer.salt_run_cli(timeout=180)
     for name in ("kubelet", "kube_proxy"):
-        nodes["worker-1"].salt_call_cli().run("kube_node_certificate.put", name)
-        nodes["worker-2"].salt_call_cli().run("kube_node_certificate.put", name)
+        nodes["worker-1"].salt_call_cli(timeout=180).run("kube_node_certificate.put", name)
+        nodes["worker-2"].salt_call_cli(timeout=180).run("kube_node_certificate.put", name)
     all_well, due = (runner.run("kube_node.certificates", f"threshold={days}") for days in (300, 400))
     assert (all_well.returncode, due.returncode) == (0, 1)
     assert {(row["minion"], row["name"], row["days_left"]) for row in due.data["certificates"]} == {
@@ -269,7 +269,7 @@ def test_the_fleets_certificates_are_listed_and_a_threshold_ends_with_1(nodes, s
 
 
 def test_no_key_is_in_the_masters_job_cache_or_logs(nodes, signer):
-    call = nodes["worker-2"].salt_call_cli()
+    call = nodes["worker-2"].salt_call_cli(timeout=180)
     [folder] = {Path(call.run("kube_node.certificates").data[0]["path"]).parent}
     keys = [path.read_text().splitlines()[1] for path in folder.glob("*-key.pem")]
     assert len(keys) == 2

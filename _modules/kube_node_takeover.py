@@ -73,7 +73,9 @@ def unrecorded():
         salt '*' kube_node_takeover.unrecorded
     """
     recorded = set(_recorded())
-    return sorted({path for path in _ours(__salt__["kube_node.parameters"]()) if path not in recorded})
+    # The kubelet's own kubeconfig too, which would be another one in mode static.
+    ours = _ours(__salt__["kube_node.parameters"](), moving=True)
+    return sorted({path for path in ours if path not in recorded})
 
 
 def keep(path, remove=False):
@@ -130,9 +132,9 @@ def _recorded():
     return []
 
 
-def _ours(node):
+def _ours(node, moving=False):
     joined = __salt__["kube_node.has_client_certificate"]()
-    return [file["path"] for file in kube_node_files.kept(node, joined)]
+    return [file["path"] for file in kube_node_files.kept(node, joined, moving)]
 
 
 def _registries(node):

@@ -1,6 +1,7 @@
 """
-What the Salt master needs an administrator's kubeconfig for, once: the approver's rights in a cluster, its
-own kubeconfig, and a look at who else may approve. Called by the runner ``kube_node``.
+What the Salt master needs an administrator's kubeconfig for, once: the rights in a cluster of its approver,
+and of what lays down the network, a kubeconfig for each, and a look at who else may approve. Called by the
+runner ``kube_node``.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from salt.exceptions import CommandExecutionError
 
 __virtualname__ = "kube_node_admin"
 
-MANIFESTS = ("kube_node/master/files/approver.yaml", "kube_node/master/files/nodes.yaml")
+FILES = "kube_node/master/files"
 
 
 def __virtual__():
@@ -48,21 +49,32 @@ def grant(cluster, kubeconfig):
 
         salt-run salt.cmd kube_node_admin.grant production /root/admin.conf
     """
-    manifests = [yaml.safe_load_all(_formula_file(name)) for name in MANIFESTS]
     path = Path(__opts__["config_dir"], "kube_node", f"{cluster}.kubeconfig")
-    try:
-        admin, key = kube_api.Api(kubeconfig), kube_node_grant.new_key()
-        changes = kube_node_grant.give_rights(admin, itertools.chain(*manifests))
-        content = kube_node_grant.kubeconfig(admin, cluster, key, kube_node_grant.certificate(admin, key))
-        others = kube_node_rights.check(admin, remove=False)
-    except kube_api.ApiError as error:
-        raise CommandExecutionError(f"cluster {cluster}: {error}") from error
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with salt.utils.files.set_umask(0o077), salt.utils.atomicfile.atomic_open(str(path), "w") as file:
-        file.write(content)
-    owner = Path(__opts__["pki_dir"]).stat()
-    os.chown(path, owner.st_uid, owner.st_gid)
-    return {"changes": changes, "kubeconfig": str(path), "others": others}
+    manifests = (f"{FILES}/approver.yaml", f"{FILES}/nodes.yaml")
+    given = _give(cluster, kubeconfig, kube_node_grant.APPROVER, manifests, path)
+    return given | {"others": check_rights(kubeconfig)}
+
+
+def grant_network(cluster, kubeconfig):
+    """
+    Give this master a kubeconfig with the rights to lay down a cluster's network, and no others.
+
+    cluster
+        The cluster's name, as the pillars have it.
+
+    kubeconfig
+        The path of an administrator's kubeconfig; it is read, and not kept.
+
+    Returns ``{changes, kubeconfig}``, as :py:func:`grant`.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-run salt.cmd kube_node_admin.grant_network production /root/admin.conf
+    """
+    path = Path(__opts__["config_dir"], "kube_node", "network", f"{cluster}.kubeconfig")
+    return _give(cluster, kubeconfig, kube_node_grant.NETWORK, [f"{FILES}/network.yaml"], path)
 
 
 def check_rights(kubeconfig, remove=False):
@@ -86,6 +98,25 @@ def check_rights(kubeconfig, remove=False):
         return kube_node_rights.check(api, remove)
     except kube_api.ApiError as error:
         raise CommandExecutionError(str(error)) from error
+
+
+def _give(cluster, kubeconfig, user, manifests, path):
+    """Give a user rights, and put a kubeconfig of it there."""
+    texts = [yaml.safe_load_all(_formula_file(name)) for name in manifests]
+    try:
+        admin, key = kube_api.Api(kubeconfig), kube_node_grant.new_key()
+        changes = kube_node_grant.give_rights(admin, itertools.chain(*texts))
+        certificate = kube_node_grant.certificate(admin, user, key)
+        content = kube_node_grant.kubeconfig(admin, cluster, user, key, certificate)
+    except kube_api.ApiError as error:
+        raise CommandExecutionError(f"cluster {cluster}: {error}") from error
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with salt.utils.files.set_umask(0o077), salt.utils.atomicfile.atomic_open(str(path), "w") as file:
+        file.write(content)
+    owner = Path(__opts__["pki_dir"]).stat()
+    for place in (path.parent, path):
+        os.chown(place, owner.st_uid, owner.st_gid)
+    return {"changes": changes, "kubeconfig": str(path)}
 
 
 def _formula_file(name):

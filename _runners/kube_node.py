@@ -243,6 +243,29 @@ def grant(cluster, kubeconfig):
     return _call("kube_node_admin.grant", cluster, kubeconfig)
 
 
+@_in_a_sentence
+def grant_network(cluster, kubeconfig):
+    """
+    Give this master a kubeconfig with the rights to lay down a cluster's network, and no others; once, and
+    again before its certificate ends or when the formula asks for other rights.
+
+    cluster
+        The cluster's name, as the pillars have it in ``cluster.name``.
+
+    kubeconfig
+        The path of an administrator's kubeconfig; it is read, and not kept.
+
+    Returns what was made or changed, and where the kubeconfig is.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-run kube_node.grant_network production /root/admin.conf
+    """
+    return _call("kube_node_admin.grant_network", cluster, kubeconfig)
+
+
 def _start(cluster):
     """Start a cluster's worker where none is running."""
     folder = knocks.folder(__opts__["cachedir"], cluster)

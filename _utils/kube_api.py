@@ -116,7 +116,14 @@ class Api:
         """Return the CA certificates, PEM, by which the API server is known."""
         return Path(self._ca).read_bytes()
 
-    def request(self, method: str, path: str, body: Any = None, query: dict[str, Any] | None = None) -> Any:
+    def request(
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        query: dict[str, Any] | None = None,
+        content_type: str = "application/json",
+    ) -> Any:
         """Send one request and return the decoded answer; what passes by itself is tried again, a few times.
 
         A write is tried again like the rest, so it must carry a resourceVersion: the second one of two that
@@ -128,7 +135,7 @@ class Api:
         attempt = 0
         while True:
             try:
-                with self._send(method, path, body, query, READ_SECONDS) as response:
+                with self._send(method, path, body, query, READ_SECONDS, content_type) as response:
                     return _decoded(response)
             except ApiError as error:
                 if not error.passing or attempt == TRIES - 1:
@@ -190,7 +197,13 @@ class Api:
                 yield json.loads(line)
 
     def _send(
-        self, method: str, path: str, body: Any, query: dict[str, Any] | None, read_seconds: float
+        self,
+        method: str,
+        path: str,
+        body: Any,
+        query: dict[str, Any] | None,
+        read_seconds: float,
+        content_type: str = "application/json",
     ) -> Any:
         import urllib3
 
@@ -203,7 +216,7 @@ class Api:
                 method,
                 url,
                 body=None if body is None else json.dumps(body),
-                headers=headers | ({} if body is None else {"Content-Type": "application/json"}),
+                headers=headers | ({} if body is None else {"Content-Type": content_type}),
                 preload_content=False,
                 redirect=False,
                 timeout=urllib3.Timeout(connect=CONNECT_SECONDS, read=read_seconds),

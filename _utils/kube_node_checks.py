@@ -11,6 +11,7 @@ from typing import Any
 import kube_node_cgroups as cgroups
 import kube_node_images as images
 import kube_node_milestones as milestones
+import kube_node_network
 import kube_node_programs as programs
 import kube_node_types as types
 import kube_node_versions as versions
@@ -149,19 +150,8 @@ def _networks(tree: dict[str, Any], *_: Any) -> list[Fault]:
     return faults
 
 
-def _pod_subnet(tree: dict[str, Any], *_: Any) -> list[Fault]:
-    """Without a network plugin each node has its own part of the pod network, lest addresses clash."""
-    network, pods = tree["network"], ipaddress.ip_network(tree["cluster"]["pod_cidr"])
-    if network["plugin"] != "none":
-        return []
-    if network["pod_subnet"] is None:
-        message = f"is missing, give this node a part of cluster.pod_cidr {pods} of its own"
-        return [Fault("network.pod_subnet", message)]
-    subnet = ipaddress.ip_network(network["pod_subnet"])
-    if subnet.version == pods.version and subnet != pods and subnet.subnet_of(pods):
-        return []
-    message = f"{subnet} is not a part of cluster.pod_cidr {pods}, choose a smaller one in it"
-    return [Fault("network.pod_subnet", message)]
+def _network(tree: dict[str, Any], _: Any, facts: dict[str, Any]) -> list[Fault]:
+    return kube_node_network.faults(tree, facts)
 
 
 def _containerd(tree: dict[str, Any], _: Any, facts: dict[str, Any]) -> list[Fault]:
@@ -281,7 +271,7 @@ CHECKS: tuple[tuple[tuple[str, ...], Any], ...] = (
     (("node.labels", "kubelet.extra_args.node-labels"), _labels),
     (("paths.kubelet", "paths.kube_proxy"), _paths),
     (("cluster.service_cidr", "cluster.pod_cidr", "cluster.dns_address", "node.addresses"), _networks),
-    (("network", "cluster.pod_cidr"), _pod_subnet),
+    (("network", "cluster.pod_cidr"), _network),
     (("runtime.name", "runtime.containerd"), _containerd),
     (("runtime.name", "binaries.sha256", "binaries.cri-dockerd"), _docker),
     (("kube_proxy.config.mode",), _proxy_mode),

@@ -1,5 +1,5 @@
-"""What an administrator gives the approver once: its rights, and a kubeconfig with a certificate of its
-own."""
+"""What an administrator gives the master once: rights in a cluster, and a kubeconfig with a certificate of
+its own."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from cryptography.x509.oid import NameOID
 from kube_api import Api, ApiError
 from kubelet_csr_api import OLD, Requests, condition
 
-USER = "kube-node-approver"
+APPROVER, NETWORK = "kube-node-approver", "kube-node-network"
 RBAC = "/apis/rbac.authorization.k8s.io/v1"
 # Up to 1.17 there is one signer for all, and it has no name.
 SIGNER = "kubernetes.io/kube-apiserver-client"
@@ -39,11 +39,12 @@ def give_rights(admin: Api, manifests: Iterable[Mapping[str, Any]]) -> list[str]
     return [f"{one['kind']} {one['metadata']['name']}" for one in manifests if _put(admin, one)]
 
 
-def certificate(admin: Api, key: ec.EllipticCurvePrivateKey) -> str:
-    """Let the cluster sign a client certificate of the approver's; return it as PEM.
+def certificate(admin: Api, user: str, key: ec.EllipticCurvePrivateKey) -> str:
+    """Let the cluster sign a user's client certificate; return it as PEM.
 
     Args:
         admin: a connection of one who may approve requests for the signer kube-apiserver-client.
+        user: the name in it, `APPROVER` or `NETWORK`.
         key: its key, which stays here.
 
     Raises:
@@ -51,8 +52,8 @@ def certificate(admin: Api, key: ec.EllipticCurvePrivateKey) -> str:
     """
     requests = Requests(admin)
     requests.items()  # finds out which version of the API there is
-    name = f"{USER}-{int(time.time())}"
-    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, USER)])
+    name = f"{user}-{int(time.time())}"
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, user)])
     content = x509.CertificateSigningRequestBuilder().subject_name(subject).sign(key, hashes.SHA256())
     spec = {
         "request": base64.b64encode(content.public_bytes(serialization.Encoding.PEM)).decode(),
@@ -67,15 +68,15 @@ def certificate(admin: Api, key: ec.EllipticCurvePrivateKey) -> str:
     }
     made = admin.request("POST", requests.path, body)
     try:
-        message = "An administrator gave the Salt master's approver its certificate."
+        message = f"An administrator gave the Salt master the certificate of {user}."
         requests.decide(made, condition("Approved", "KubeNodeGrant", message))
         return _signed(requests, made)
     finally:
         admin.request("DELETE", f"{requests.path}/{name}")
 
 
-def kubeconfig(admin: Api, cluster: str, key: ec.EllipticCurvePrivateKey, pem: str) -> str:
-    """Return a kubeconfig for the same API server, with the approver's key and certificate in it."""
+def kubeconfig(admin: Api, cluster: str, user: str, key: ec.EllipticCurvePrivateKey, pem: str) -> str:
+    """Return a kubeconfig for the same API server, with a user's key and certificate in it."""
     secret = key.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
@@ -90,21 +91,21 @@ def kubeconfig(admin: Api, cluster: str, key: ec.EllipticCurvePrivateKey, pem: s
         ],
         "users": [
             {
-                "name": USER,
+                "name": user,
                 "user": {
                     "client-certificate-data": _base64(pem.encode()),
                     "client-key-data": _base64(secret),
                 },
             }
         ],
-        "contexts": [{"name": cluster, "context": {"cluster": cluster, "user": USER}}],
+        "contexts": [{"name": cluster, "context": {"cluster": cluster, "user": user}}],
         "current-context": cluster,
     }
     return yaml.safe_dump(config, sort_keys=False)
 
 
 def new_key() -> ec.EllipticCurvePrivateKey:
-    """Make a key for the approver's certificate."""
+    """Make a key for such a certificate."""
     return ec.generate_private_key(ec.SECP256R1())
 
 

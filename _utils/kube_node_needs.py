@@ -9,6 +9,7 @@ import re
 from typing import Any
 
 import kube_node_milestones as milestones
+import kube_node_network as network
 import kube_node_versions as versions
 
 Tree = dict[str, Any]
@@ -19,12 +20,12 @@ ONE_CONNTRACK = (4, 19)
 
 
 def modules(tree: Tree, machine: Tree, facts: Tree) -> list[str]:
-    """Return the kernel modules of the runtime, of a bridge's pods, and of kube-proxy's mode."""
+    """Return the kernel modules of the runtime, a bridge's pods, the network, and kube-proxy's mode."""
     mode = _mode(tree, facts)
     proxy = list(mode.kernel_modules) if mode and mode.kernel_modules else ["nf_conntrack"]
     if kernel(machine.get("kernel")) < ONE_CONNTRACK and "ip_vs" in proxy:
         proxy = ["nf_conntrack_ipv4" if name == "nf_conntrack" else name for name in proxy]
-    return sorted({"br_netfilter", "overlay", *proxy})
+    return sorted({"br_netfilter", "overlay", *network.modules(tree), *proxy})
 
 
 def sysctl(tree: Tree, facts: Tree) -> dict[str, Any]:

@@ -12,6 +12,7 @@ import kube_node_types as types
 import kube_node_types_fetched as fetched
 from kube_node_findings import NAMES
 from kube_node_merge import get
+from kube_node_network_schema import NETWORK
 from kube_node_ready import WAITS
 
 MAX_DEPTH = 32
@@ -139,7 +140,7 @@ SCHEMA: dict[str, Any] = {
         },
         "cri_dockerd": {"endpoint": types.socket},
     },
-    "network": {"plugin": types.one_of("calico", "flannel", "none"), "pod_subnet": types.cidr},
+    "network": NETWORK,
     "certificates": {
         "mode": types.one_of("bootstrap", "static"),
         "kubelet": CERTIFICATE | {"from": types.one_of("files", "pillar", "master")},

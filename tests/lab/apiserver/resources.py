@@ -46,8 +46,13 @@ _VERSIONS = {
     "discovery.k8s.io": {"v1": (21, 99), "v1beta1": (17, 24)},
     "events.k8s.io": {"v1": (19, 99)},
     "node.k8s.io": {"v1": (20, 99)},
-    "policy": {"v1": (21, 99)},
+    "policy": {"v1": (21, 99), "v1beta1": (0, 24)},
     "scheduling.k8s.io": {"v1": (14, 99)},
+}
+#: Kinds whose versions are not those of their group.
+_VERSIONS_OF = {
+    ("extensions", "podsecuritypolicies"): {"v1beta1": (0, 15)},
+    ("policy", "podsecuritypolicies"): {"v1beta1": (10, 24)},
 }
 _CREATE, _CONDITIONAL, _ANY_NAME = (
     {"create_on_update": True},
@@ -94,6 +99,8 @@ networking.k8s.io          networkpolicies             NetworkPolicy            
 events.k8s.io              events                      Event                      n  ev        -
 networking.k8s.io          servicecidrs                ServiceCIDR                -  -         status
 node.k8s.io                runtimeclasses              RuntimeClass               -  -         -
+extensions                 podsecuritypolicies         PodSecurityPolicy          -  psp       -
+policy                     podsecuritypolicies         PodSecurityPolicy          -  psp       -
 policy                     poddisruptionbudgets        PodDisruptionBudget        n  pdb       status
 rbac.authorization.k8s.io  clusterrolebindings         ClusterRoleBinding         -  -         -
 rbac.authorization.k8s.io  clusterroles                ClusterRole                -  -         -
@@ -140,7 +147,7 @@ def _built_in(minor: int) -> Iterator[Resource]:
         group, plural, kind, scope, short, subresources = (
             "" if word == "-" else word for word in line.split()
         )
-        lifetimes = _VERSIONS.get(group, {"v1": (0, 99)})
+        lifetimes = _VERSIONS_OF.get((group, plural)) or _VERSIONS.get(group, {"v1": (0, 99)})
         versions = tuple(name for name, (since, until) in lifetimes.items() if since <= minor <= until)
         names = tuple(short.split(",")) if short else ()
         parts = tuple(subresources.split(",")) if subresources else ()

@@ -21,6 +21,7 @@ from .store import Entry, Key, Store, stamped
 _ALPHABET = "bcdfghjklmnpqrstvwxz2456789"
 _MODIFIED = "the object has been modified; please apply your changes to the latest version and try again"
 APPLY = "application/apply-patch+yaml"
+_APPLY_SINCE = 16
 _JSON_PATCH = "application/json-patch+json"
 _MERGE_PATCH = "application/merge-patch+json"
 _STRATEGIC = "application/strategic-merge-patch+json"
@@ -76,6 +77,8 @@ class Writer:
         """Change an object by a patch of any of the four kinds; return it and whether it was created."""
         old = self._store.find(write.resource, write.key)
         if write.content_type == APPLY:
+            if self._minor < _APPLY_SINCE:
+                raise bodies.unknown_format(_JSON_PATCH, _MERGE_PATCH, _STRATEGIC)
             return self._apply(write, old)
         if old is None:
             raise not_found(write.resource, write.wanted.name)

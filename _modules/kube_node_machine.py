@@ -85,8 +85,10 @@ def facts():
         "units": _active(before.UNITS),
         "drop_ins": _drop_ins(),
         "cni_files": cni_files(node["paths"]["cni_config"]),
+        "network_before": __salt__["kube_node_cni.before"](),
         "addresses": proc.addresses(_read(PROC / "net/fib_trie"), _read(PROC / "net/if_inet6")),
         "routes": proc.routes(_read(PROC / "net/route"), _read(PROC / "net/ipv6_route")),
+        "mtus": {path.parent.name: int(_read(path)) for path in (SYS / "class/net").glob("*/mtu")},
         "resolvers": _resolvers(needs["resolv_conf"]),
         "api_server": _api_server(node),
     }

@@ -16,9 +16,9 @@ class File:
     """A managed file; one that is not `wanted` is kept absent.
 
     One that the operator brings is only looked for; `brought` is the fault to tell where it is not there.
-    One that is for `joining` is left alone on a node that has its client certificate; one for `moving` is
-    written only on a node that moves from mode static to bootstrap.
-    What one template says of several files differs by their `context`.
+    One that is for `joining` is left alone on a node that has its client certificate, one with an `unless`
+    where that function of Salt's is true; one for `moving` is written only on a node that moves from mode static
+    to bootstrap. What one template says of several files differs by their `context`.
     """
 
     id: str
@@ -31,6 +31,7 @@ class File:
     joining: bool = False
     moving: bool = False
     context: dict[str, Any] = field(default_factory=dict)
+    unless: str = ""
 
 
 SYSTEMD = "/etc/systemd/system"
@@ -87,6 +88,14 @@ def by_room(node: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:
                 f"{node['paths']['cni_config']}/10-default.conf",
                 "cni/files/10-default.conf.jinja",
                 wanted=node["network"]["plugin"] == "none",
+                unless="kube_node_cni.has_others",
+            ),
+        ],
+        "links": [
+            File(
+                "tunnels-left-alone-by-udev",
+                "/etc/systemd/network/10-kube-node.link",
+                "network/files/kube-node.link.jinja",
             ),
         ],
         "certificates": _certificates(node),

@@ -67,6 +67,7 @@ def preflight(tree: Tree, families: list[str], facts: Tree) -> Tree:
         "swap_off": _swap_refused(tree) and not tree["os"]["swap_off"],
         "resolv_conf": _or(config.get("resolvConf"), "/etc/resolv.conf"),
         "cni_files": sorted({NETWORK_FILES["none"], NETWORK_FILES[tree["network"]["plugin"]]}),
+        "overhead": network.overhead(tree),
     }
 
 

@@ -19,6 +19,8 @@ Pure: no Salt, no I/O. `kube_node_machine.facts` gathers what the machine tells,
     ours                            whether the formula has been here before
     units, drop_ins                 of those that are asked for: the active units, the drop-ins that are there
     cni_files                       the network configurations in paths.cni_config
+    network_before                  the network that the last run set the machine up for
+    mtus                            how large a packet each interface takes
     addresses, routes, resolvers    its own; `{network, interface, gateway}`; None where the file is missing
     api_server                      `{reached, trusted, why, ahead}`, the last the seconds that this clock is
                                     ahead of the API server's, None where it told none

@@ -9,6 +9,7 @@ from typing import Any
 
 from kube_node_files import REPLACED
 from kube_node_findings import ERROR, INFO, WARNING, Finding
+from kube_node_needs import NETWORK_FILES
 
 Facts = dict[str, Any]
 RUNTIMES = {"docker.service": "docker", "containerd.service": "containerd", "crio.service": "cri-o"}
@@ -127,7 +128,9 @@ def foreign_kubelet(_: Facts, machine: Facts) -> list[Finding]:
 def foreign_cni(node: Facts, machine: Facts) -> list[Finding]:
     """The runtime takes the first file by name, whoever put it there."""
     plugin, folder = node["network"]["plugin"], node["paths"]["cni_config"]
-    others = sorted(set(machine["cni_files"]) - set(node["preflight"]["needs"]["cni_files"]))
+    # Of the network that this formula set up before, what is left goes by itself (kube_node_cni.only).
+    known = {*node["preflight"]["needs"]["cni_files"], NETWORK_FILES.get(machine["network_before"])}
+    others = sorted(set(machine["cni_files"]) - known)
     severity, remedy = ERROR, "move it away, set takeover to true, or choose another paths.cni_config"
     if machine["ours"]:
         remedy = "move it away, or choose another paths.cni_config"

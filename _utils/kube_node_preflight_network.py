@@ -68,6 +68,37 @@ def routes(node: Facts, machine: Facts) -> list[Finding]:
     return found
 
 
+def mtu(node: Facts, machine: Facts) -> list[Finding]:
+    """A pod's packet, with what the network lays around it, must fit through the link between nodes."""
+    wanted, around = node["network"]["mtu"], node["preflight"]["needs"]["overhead"]
+    ways = [route["interface"] for route in machine["routes"] if route["network"].endswith("/0")]
+    link = next((name for name in ways if name in machine["mtus"]), None)
+    if not wanted or link is None or wanted + around <= machine["mtus"][link]:
+        return []
+    most = machine["mtus"][link] - around
+    found = f"network.mtu {wanted} does not fit through {link}, which takes {machine['mtus'][link]}"
+    return [Finding("mtu", ERROR, found, f"write {most} or less: {around} are the network's own")]
+
+
+def masquerade(node: Facts, _: Facts) -> list[Finding]:
+    """What kube-proxy masquerades has its node's address: policies see that, and not the sender."""
+    config, place = node["kube_proxy"]["config"], "kube_proxy.config"
+    modes = ("iptables", "nftables")
+    everything = [mode for mode in modes if (config.get(mode) or {}).get("masqueradeAll") is True]
+    plugin, cidr = node["network"]["plugin"], config.get("clusterCIDR")
+    if plugin == "calico" and everything:
+        key = f"{place}.{everything[0]}.masqueradeAll"
+        found = f"{key} hides from calico's policies which pod speaks to a service"
+        return [Finding("masquerade", WARNING, found, "remove it")]
+    if plugin == "calico" and cidr and node["profile"].startswith("kubeasz"):
+        found = f"by {place}.clusterCIDR calico's policies see a node where somebody outside of {cidr} speaks"
+        return [Finding("masquerade", WARNING, found, "remove it")]
+    if not cidr and not node["profile"].startswith("kubeasz"):
+        found = f"without {place}.clusterCIDR what reaches a service from outside is not masqueraded"
+        return [Finding("masquerade", WARNING, found, "leave the key out: it is cluster.pod_cidr")]
+    return []
+
+
 def api_server(node: Facts, machine: Facts) -> list[Finding]:
     """A node that has joined goes on while the API server is away, so then its absence is a warning."""
     url, told = node["cluster"]["api_server"], machine["api_server"]
@@ -84,4 +115,4 @@ def api_server(node: Facts, machine: Facts) -> list[Finding]:
     return [Finding("api_server_certificate", ERROR, found, remedy)]
 
 
-CHECKS = (addresses, resolv_conf, routes, api_server)
+CHECKS = (addresses, resolv_conf, routes, mtu, masquerade, api_server)

@@ -8,6 +8,7 @@ include:
   - kube_node.binaries
   - kube_node.runtime.{{ kube_node.runtime.name }}
   - kube_node.images
+  - kube_node.network
   - kube_node.cni
   - kube_node.certificates
   - kube_node.kubelet

@@ -216,7 +216,7 @@ def orchestrate(runner, master, control_plane, minions, quiet, change_pillar):
     """Return a function that runs the orchestration, as the network's user; the pillars say flannel."""
     for minion in minions:
         change_pillar(minion, lambda tree: tree.update(network={"plugin": "flannel"}))
-    folder = Path(master.config["config_dir"]) / "kube_node" / "network"
+    folder = Path(master.config_dir) / "kube_node" / "network"
     folder.mkdir(exist_ok=True)
     granted = runner.run("kube_node.grant_network", CLUSTER, str(control_plane.admin_kubeconfig))
     assert granted.returncode == 0, granted
@@ -246,7 +246,7 @@ def test_the_orchestration_foretells_makes_and_finds_it_made(orchestrate):
 
 
 def test_without_its_kubeconfig_the_orchestration_says_how_to_get_one(orchestrate, master):
-    path = Path(master.config["config_dir"]) / "kube_node" / "network" / f"{CLUSTER}.kubeconfig"
+    path = Path(master.config_dir) / "kube_node" / "network" / f"{CLUSTER}.kubeconfig"
     content = path.read_text()
     path.unlink()
     try:

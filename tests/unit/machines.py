@@ -10,7 +10,13 @@ GOOD: dict[str, Any] = {
     "kernel": "6.1.0-18-amd64",
     "container": False,
     "cgroups": 2,
-    "modules": {"br_netfilter": "loaded", "nf_conntrack": "loadable", "overlay": "built in"},
+    "modules": {
+        "br_netfilter": "loaded",
+        "ipip": "loadable",
+        "nf_conntrack": "loadable",
+        "overlay": "built in",
+        "xt_set": "loadable",
+    },
     "options": {},
     "memory_mib": 3906,
     "disks": {"/var/lib/kubelet": {"free_mib": 20480, "free_percent": 50}},
@@ -27,6 +33,8 @@ GOOD: dict[str, Any] = {
     "units": [],
     "drop_ins": [],
     "cni_files": [],
+    "network_before": None,
+    "mtus": {"eth0": 1500, "lo": 65536},
     "addresses": ["127.0.0.1", "192.168.1.42"],
     "routes": [
         {"network": "0.0.0.0/0", "interface": "eth0", "gateway": True},

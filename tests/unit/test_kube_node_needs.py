@@ -38,7 +38,24 @@ def ports(change: dict[str, Any]) -> list[int]:
     ],
 )
 def test_the_modules_follow_from_kube_proxys_mode(change, kernel: str, modules: list[str]):
-    assert compiled(change, kernel=kernel)["os"]["modules"] == modules
+    bridge = {"network": {"plugin": "none", "pod_subnet": "172.20.1.0/24"}}
+    assert compiled({**bridge, **change}, kernel=kernel)["os"]["modules"] == modules
+
+
+@pytest.mark.parametrize(
+    ("network", "modules"),
+    [
+        ({"plugin": "calico"}, {"ipip", "xt_set"}),
+        ({"plugin": "calico", "calico": {"encapsulation": "VXLANCrossSubnet"}}, {"vxlan", "xt_set"}),
+        ({"plugin": "calico", "calico": {"encapsulation": "None"}}, {"xt_set"}),
+        ({"plugin": "flannel"}, {"vxlan"}),
+        ({"plugin": "flannel", "flannel": {"backend": "host-gw"}}, set()),
+        ({"plugin": "flannel", "flannel": {"backend": "wireguard"}}, {"wireguard"}),
+    ],
+)
+def test_the_network_adds_the_modules_of_its_mode(network, modules: set[str]):
+    found = compiled({"network": network})["os"]["modules"]
+    assert set(found) - {"br_netfilter", "nf_conntrack", "overlay"} == modules
 
 
 def test_the_ports_are_those_that_the_settings_say():

@@ -262,6 +262,30 @@ FOUND = [
         "systemd, set it to cgroupfs, or change it on a drained node as docs/runtime.md says",
     ),
     (
+        {},
+        {"network": {"mtu": 1481}},
+        "error mtu: network.mtu 1481 does not fit through eth0, which takes 1500, "
+        "write 1480 or less: 20 are the network's own",
+    ),
+    (
+        {},
+        {"kube_proxy": {"config": {"iptables": {"masqueradeAll": True}}}},
+        "warning masquerade: kube_proxy.config.iptables.masqueradeAll hides from calico's policies which pod "
+        "speaks to a service, remove it",
+    ),
+    (
+        {"cgroups": 1},
+        {
+            "version": "1.14.10",
+            "profile": "kubeasz-1.1",
+            "network": {"plugin": "calico"},
+            "runtime": {"name": "containerd"},
+            "kube_proxy": {"config": {"clusterCIDR": "172.20.0.0/16"}},
+        },
+        "warning masquerade: by kube_proxy.config.clusterCIDR calico's policies see a node where somebody "
+        "outside of 172.20.0.0/16 speaks, remove it",
+    ),
+    (
         {"units": ["ufw.service"]},
         {},
         "warning firewall: ufw.service is active, "
@@ -380,6 +404,9 @@ BORNE = [
     ({"units": ["containerd.service", "docker.service"]}, DOCKER),
     ({"cni_files": ["10-flannel.conflist"]}, {"network": {"plugin": "flannel"}}),
     ({"cni_files": ["10-default.conf"]}, {}),
+    ({"cni_files": ["10-flannel.conflist"], "network_before": "flannel"}, {}),
+    ({}, {"network": {"mtu": 1480}}),
+    ({}, {"network": {"mtu": 1500, "calico": {"encapsulation": "None"}}}),
     ({"resolvers": ["127.0.0.53"]}, {"kubelet": {"config": {"resolvConf": ""}}}),
     (route("172.20.4.0/24", "cni0"), {}),
     (route("172.20.4.0/26") | {"client_name": JOINED}, {}),

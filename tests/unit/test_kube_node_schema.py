@@ -6,11 +6,14 @@ import re
 from pathlib import Path
 from typing import Any
 
+import kube_node_merge
 import kube_node_schema as schema
 import pytest
 import yaml
 
 from unit.nodes import CA, compiled, faults, pillar, without
+
+NETWORK_KEYS = "known here: calico, flannel, mtu, plugin, pod_subnet, registry"
 
 
 def shape(tree: Any) -> Any:
@@ -67,9 +70,18 @@ def test_a_tree_without_end_is_one_fault(levels: int):
             "certificates.x: is not a known key, known here: bootstrap_token, bootstrap_user, "
             "days, key, knock_seconds, kube_proxy, kubelet, mode, renew_days, subject, wait_seconds",
         ),
-        ({"network": {5: 1}}, "network.5: is not a known key, known here: plugin, pod_subnet"),
-        ({"network": {"a\nb": 1}}, "network.'a\\nb': is not a known key, known here: plugin, pod_subnet"),
-        ({"network": {None: 1}}, "network.None: is not a known key, known here: plugin, pod_subnet"),
+        (
+            {"network": {5: 1}},
+            f"network.5: is not a known key, {NETWORK_KEYS}",
+        ),
+        (
+            {"network": {"a\nb": 1}},
+            f"network.'a\\nb': is not a known key, {NETWORK_KEYS}",
+        ),
+        (
+            {"network": {None: 1}},
+            f"network.None: is not a known key, {NETWORK_KEYS}",
+        ),
         (
             {"binaries": {"sha256": {"../kubelet": "a" * 64}}},
             "binaries.sha256.../kubelet: is not a known key, did you mean kubelet?",
@@ -157,16 +169,24 @@ def test_the_example_shows_every_key(whole_example: str):
 
 def test_the_example_shows_the_defaults(example: str, whole_example: str):
     shown = yaml.safe_load(whole_example)["kube_node"]
-    # The token is the master's to give, certificates and their subject are the operator's, only a node
-    # without a network plugin has its own subnet, few need a proxy, and two binaries are enough.
+    # The token is the master's to give, certificates and their subject are the operator's, much of
+    # a network is left to its plugin, few need a proxy, and two binaries are enough.
     for key in ("bootstrap_token", "bootstrap_user", "subject"):
         del shown["certificates"][key]
     for name in ("kubelet", "kube_proxy"):
         shown["certificates"][name] = {"from": shown["certificates"][name]["from"]}
-    del shown["network"]["pod_subnet"]
+    network = shown.pop("network")
     del shown["proxy"], shown["binaries"]["sha256"]["cri-dockerd"]
     for name in schema.PROGRAMS:
         del shown["binaries"][name]
-    assert compiled(shown, id="worker-1") == compiled(yaml.safe_load(example)["kube_node"], id="worker-1") | {
-        "network": {"plugin": "calico", "pod_subnet": None}
-    }
+    plain = compiled(yaml.safe_load(example)["kube_node"], id="worker-1")
+    assert compiled(shown, id="worker-1") == plain
+    assert kube_node_merge.merge([("", plain["network"]), ("", network)])[0] == network
+    assert all(_is_default(network[key], value) for key, value in plain["network"].items())
+
+
+def _is_default(shown: Any, value: Any) -> bool:
+    """Tell whether an example shows the default; any may stand for none."""
+    if isinstance(value, dict):
+        return all(_is_default(shown[key], inner) for key, inner in value.items())
+    return value is None or shown == value

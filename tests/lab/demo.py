@@ -8,7 +8,7 @@ import signal
 import sys
 import threading
 
-from lab import approvals, highstate, host, logs, waiting
+from lab import approvals, highstate, host, logs, pods, waiting
 from lab.approvals import Approvals
 from lab.console import Console, StepFailed, step
 from lab.lab import Lab, LabInUse
@@ -47,6 +47,8 @@ def run(lab: Lab, console: Console) -> None:
     with step("kubelet and kube-proxy run"):
         for machine in lab.machines:
             machine.run("systemctl", "is-active", "kubelet", "kube-proxy")
+    with step("a pod on each node, and a packet between them"):
+        send_packet(lab, console)
     with step("nothing else was approved"):
         check(lab, names)
     console.show("$ kubectl get nodes -o wide\n" + lab.control_plane.kubectl("get", "nodes", "-o", "wide"))
@@ -80,6 +82,18 @@ def await_ready(lab: Lab, node: str) -> None:
     """Watches the API until the node is Ready."""
     for condition in ("create", "condition=Ready"):
         lab.control_plane.kubectl("wait", f"--for={condition}", f"node/{node}", f"--timeout={READY_SECONDS}s")
+
+
+def send_packet(lab: Lab, console: Console) -> None:
+    """Puts a pod on each of two nodes by its CNI plugins, and sends one packet from one to the other."""
+    pods.connect(lab.machines)
+    console.say("the lab lays the routes between the nodes' static subnets (network.plugin: none)")
+    first, second = (pods.add(machine, "pod") for machine in lab.machines[:2])
+    for pod in (first, second):
+        console.say(f"{pod.machine.minion_id}: the bridge plugin gives a pod {pod.address}")
+    if not first.reaches(second.address):
+        raise RuntimeError(f"no packet comes back from {second.address} to {first.address}")
+    console.say(f"{first.address} -> {second.address}: one packet there and back")
 
 
 def check(lab: Lab, names: list[str]) -> None:

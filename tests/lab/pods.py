@@ -1,0 +1,72 @@
+"""Pods without containers: network namespaces of a machine that its CNI plugins put on the network.
+
+As the runtime does it, by the configuration in /etc/cni/net.d. Between the bridges of two machines nobody
+lays routes with `network.plugin: none`; the lab does, by each node's static subnet, as a router would.
+"""
+
+from __future__ import annotations
+
+import json
+import shlex
+from dataclasses import dataclass
+
+from lab.machine import Machine
+
+CONFIGURATION = "/etc/cni/net.d/10-default.conf"
+PLUGINS = "/usr/lib/cni"
+
+
+@dataclass(frozen=True)
+class Pod:
+    """A network namespace of a machine, with the address that the plugin gave it."""
+
+    machine: Machine
+    name: str
+    address: str
+
+    def run(self, *argv: str, check: bool = True) -> str:
+        """Run a command in the pod's network; return what it printed."""
+        return self.machine.run("ip", "netns", "exec", self.name, *argv, check=check).stdout
+
+    def reaches(self, address: str) -> bool:
+        """Tell whether one packet comes back from an address."""
+        command = ("ip", "netns", "exec", self.name, "ping", "-c1", "-W5", address)
+        return self.machine.run(*command, check=False).returncode == 0
+
+    def remove(self) -> None:
+        """Take it off the network, as the runtime does."""
+        _plugin(self.machine, "DEL", self.name)
+        self.machine.run("ip", "netns", "delete", self.name)
+
+
+def add(machine: Machine, name: str) -> Pod:
+    """Make a pod, and let the machine's CNI plugins give it its interface and its address."""
+    machine.run("ip", "netns", "add", name)
+    told = json.loads(_plugin(machine, "ADD", name))
+    return Pod(machine, name, told["ips"][0]["address"].partition("/")[0])
+
+
+def connect(machines: list[Machine]) -> None:
+    """Lay the route to each machine's static subnet on the others."""
+    subnets = {machine.address: _subnet(machine) for machine in machines}
+    for machine in machines:
+        for address, subnet in subnets.items():
+            if address != machine.address:
+                machine.run("ip", "route", "replace", subnet, "via", address)
+
+
+def _subnet(machine: Machine) -> str:
+    return json.loads(machine.run("cat", CONFIGURATION).stdout)["ipam"]["subnet"]
+
+
+def _plugin(machine: Machine, command: str, name: str) -> str:
+    kind = json.loads(machine.run("cat", CONFIGURATION).stdout)["type"]
+    environment = {
+        "CNI_COMMAND": command,
+        "CNI_CONTAINERID": name,
+        "CNI_NETNS": f"/run/netns/{name}",
+        "CNI_IFNAME": "eth0",
+        "CNI_PATH": PLUGINS,
+    }
+    settings = [f"{key}={shlex.quote(value)}" for key, value in environment.items()]
+    return machine.run("sh", "-c", f"{' '.join(settings)} {PLUGINS}/{kind} <{CONFIGURATION}").stdout

@@ -1,0 +1,115 @@
+"""Real packets between two machines, and a network that is taken away beside a connection that stays open."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+
+import pytest
+from lab import pods, waiting
+
+from nodes.conftest import changed, highstate
+
+SERVICE = "10.68.0.80"
+ECHO = 2222
+# What calico would leave on a machine, and beside it what is somebody else's.
+CALICO = """
+mkdir -p /var/lib/calico && echo worker-1 >/var/lib/calico/nodename
+echo '{"cniVersion": "0.3.1", "name": "k8s-pod-network", "plugins": []}' >/etc/cni/net.d/10-calico.conflist
+ip link add cali0123456789a type veth peer name peer0
+ip route add blackhole 172.20.9.0/26 proto 80
+ip route add blackhole 198.51.100.0/24 proto static
+iptables -N cali-INPUT
+iptables -A cali-INPUT -j RETURN
+iptables -I INPUT -m comment --comment cali:Cz_u1IQiXIMmKD4c -j cali-INPUT
+iptables -N MINE
+iptables -A INPUT -j MINE
+echo calico >/var/lib/kube-node/network
+"""
+AWAY = "iptables -D INPUT -j MINE; iptables -X MINE; ip route delete blackhole 198.51.100.0/24"
+
+
+@pytest.fixture
+def pair(lab):
+    """Return a pod on each machine, on the default bridge."""
+    pods.connect(lab.machines)
+    found = [pods.add(machine, "pod") for machine in lab.machines]
+    yield found
+    for pod in found:
+        pod.remove()
+
+
+def test_pods_on_two_nodes_reach_each_other(pair):
+    first, second = pair
+    assert first.address.rpartition(".")[0] != second.address.rpartition(".")[0]
+    assert first.reaches(second.address)
+    assert second.reaches(first.address)
+
+
+def test_a_pod_on_another_node_answers_at_a_services_address(lab, pair):
+    if lab.control_plane.flavour != "real":
+        pytest.skip("the double of kube-proxy lays down no rules")
+    first, second = pair
+    metadata = {"name": "echo", "namespace": "default"}
+    port = {"name": "echo", "port": 80, "protocol": "TCP"}
+    service = {"clusterIP": SERVICE, "ports": [{**port, "targetPort": ECHO}]}
+    slice_ = {
+        "metadata": {**metadata, "labels": {"kubernetes.io/service-name": "echo"}},
+        "addressType": "IPv4",
+        "endpoints": [{"addresses": [second.address]}],
+        "ports": [{**port, "port": ECHO}],
+    }
+    kinds = {"Service": {"metadata": metadata, "spec": service}, "EndpointSlice": slice_}
+    for kind, api_version in (("Service", "v1"), ("EndpointSlice", "discovery.k8s.io/v1")):
+        lab.control_plane.apply(json.dumps({"apiVersion": api_version, "kind": kind, **kinds[kind]}))
+    inside = ("ip", "netns", "exec", second.name)
+    server = subprocess.Popen(second.machine.command(*inside, "socat", f"TCP-LISTEN:{ECHO},fork", "EXEC:cat"))
+    try:
+        command = ("sh", "-c", f"echo hello | socat -t5 - TCP:{SERVICE}:80,connect-timeout=2")
+        waiting.until(lambda: first.run(*command, check=False) == "hello\n", "the service's answer", 60)
+    finally:
+        server.kill()
+        server.wait()
+        lab.control_plane.kubectl("delete", "service/echo", "endpointslice/echo")
+
+
+@pytest.fixture
+def connection(lab):
+    """Return a function that sends a line over an open connection to the first machine and returns the echo."""
+    first, second = lab.machines[:2]
+    server = subprocess.Popen(first.command("socat", f"TCP-LISTEN:{ECHO},reuseaddr", "EXEC:cat"))
+    listening = f"ss -Hltn sport = :{ECHO}"
+    waiting.until(lambda: first.run("sh", "-c", listening).stdout, "the server", 20)
+    client = subprocess.Popen(
+        second.command("socat", "-", f"TCP:{first.address}:{ECHO}"),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        bufsize=1,
+    )
+
+    def send(line: str) -> str:
+        client.stdin.write(f"{line}\n")
+        return client.stdout.readline().strip()
+
+    yield send
+    for process in (client, server):
+        process.kill()
+        process.wait()
+
+
+def test_what_calico_left_is_taken_away_beside_an_open_connection(lab, connection):
+    machine = lab.machines[0]
+    assert connection("before") == "before"
+    machine.run("sh", "-ec", CALICO)
+    try:
+        foretold = highstate(lab, machine.minion_id, "test=True")[machine.minion_id]
+        done = highstate(lab, machine.minion_id)[machine.minion_id]
+        assert changed(foretold) == changed(done) == {"no-other-network"}
+        assert connection("after") == "after"
+        left = machine.run("sh", "-c", "ip -br link; ip route; iptables-save; ls /etc/cni/net.d").stdout
+        assert [word for word in ("cali", "172.20.9.0") if word in left] == []
+        assert all(word in left for word in ("-A INPUT -j MINE", "198.51.100.0/24", "10-default.conf"))
+        assert changed(highstate(lab, machine.minion_id)[machine.minion_id]) == set()
+    finally:
+        machine.run("sh", "-c", AWAY, check=False)

@@ -75,7 +75,7 @@ def test_a_pod_on_another_node_answers_at_a_services_address(lab, pair):
 
 @pytest.fixture
 def connection(lab):
-    """Return a function that sends a line over an open connection to the first machine and returns the echo."""
+    """Return a function that sends a line over an open connection to the first machine, and its echo."""
     first, second = lab.machines[:2]
     server = subprocess.Popen(first.command("socat", f"TCP-LISTEN:{ECHO},reuseaddr", "EXEC:cat"))
     listening = f"ss -Hltn sport = :{ECHO}"

@@ -145,7 +145,7 @@ def _check_subnets(api, node):
 def _fetched(source, sha256):
     try:
         cached = _client().cache_file(source, source_hash=sha256)
-    except MinionError as error:
+    except (MinionError, OSError) as error:
         raise kube_node_manifest.ManifestError(f"network.calico.manifest.source: {error}") from error
     if not cached:
         raise kube_node_manifest.ManifestError(f"network.calico.manifest.source: {source} is not there")

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import importlib.util
+from hashlib import sha256
 from pathlib import Path
 from types import ModuleType
 
+import kube_node_manifest
 import pytest
-from unit.nodes import pillar
+from unit import manifests
+from unit.nodes import pillar, sources
 
 LEFT = {
     "files": ["/etc/cni/net.d/10-calico.conflist"],
@@ -18,9 +21,9 @@ LEFT = {
 KUBE_PROXY = "/usr/local/bin/kube-proxy"
 
 
-def states(formula: Path, name: str) -> ModuleType:
-    """Return a module of states that is in no loader, so that a test gives it what it calls."""
-    spec = importlib.util.spec_from_file_location("states", formula / f"_states/{name}.py")
+def loaded(formula: Path, name: str) -> ModuleType:
+    """Return a module that is in no loader of Salt's, so that a test gives it what it calls."""
+    spec = importlib.util.spec_from_file_location("loaded", formula / f"{name}.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
@@ -31,7 +34,7 @@ def machine(formula: Path):
     """Return a function that has the state meet a machine set up for a network, and tells what it did."""
 
     def meet(before: str | None, runs: bool = False, test: bool = False):
-        module, done = states(formula, "kube_node_cni"), []
+        module, done = loaded(formula, "_states/kube_node_cni"), []
         module.__opts__ = {"test": test}
         module.__salt__ = {
             "kube_node_cni.before": lambda: before,
@@ -93,7 +96,7 @@ def proxy(formula: Path, tmp_path: Path):
     """Return a function that calls the state of kube-proxy's mode, and tells what was run."""
 
     def run(mode: str, test: bool = False, retcode: int = 0):
-        module, done = states(formula, "kube_node_proxy"), []
+        module, done = loaded(formula, "_states/kube_node_proxy"), []
         module.MARK = tmp_path / "kube-node" / "proxy-mode"
         module.__opts__ = {"test": test}
 
@@ -128,3 +131,43 @@ def test_rules_that_could_not_be_removed_are_tried_again(proxy):
     proxy("iptables")
     assert proxy("ipvs", retcode=1)[0]["result"] is False
     assert proxy("ipvs", test=True)[0]["result"] is None
+
+
+@pytest.fixture
+def calico(formula: Path, minion_opts, tmp_path: Path):
+    """Return a function that reads calico's manifest from a file as the master does, with its digest."""
+
+    def read(text: str, digest: str | None = None, there: bool = True):
+        module = loaded(formula, "_modules/kube_node_network")
+        module.__opts__ = {**minion_opts, "cachedir": str(tmp_path / "cache")}
+        file = tmp_path / "calico.yaml"
+        if there:
+            file.write_text(text)
+        digest = digest or sha256(text.encode()).hexdigest()
+        source = {"source": f"file://{file}", "sha256": digest}
+        node = manifests.node(plugin="calico", calico={"manifest": source})
+        return module._manifest(node, sources()["facts"], "1.36")[0]
+
+    return read
+
+
+def test_calicos_manifest_is_read_from_where_the_pillar_says(calico):
+    assert len(calico(manifests.CALICO)) == len(manifests.calico())
+
+
+@pytest.mark.parametrize(
+    ("given", "fault"),
+    [
+        (
+            {"text": manifests.CALICO, "digest": "0" * 64},
+            r"network\.calico\.manifest\.sha256: 0{64} is not the",
+        ),
+        ({"text": "", "there": False}, r"network\.calico\.manifest\.source: "),
+        ({"text": "a: ["}, r"is not YAML"),
+        ({"text": "[]"}, r"is not a manifest"),
+        ({"text": ""}, r"has no DaemonSet calico-node|has no ConfigMap calico-config"),
+    ],
+)
+def test_a_manifest_that_is_none_is_refused(calico, given, fault: str):
+    with pytest.raises(kube_node_manifest.ManifestError, match=fault):
+        calico(**given)

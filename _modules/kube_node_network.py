@@ -145,9 +145,9 @@ def _check_subnets(api, node):
 def _fetched(source, sha256):
     try:
         cached = _client().cache_file(source, source_hash=sha256)
-    except (MinionError, OSError) as error:
+    except MinionError as error:
         raise kube_node_manifest.ManifestError(f"network.calico.manifest.source: {error}") from error
-    if not cached:
+    if not cached or not Path(cached).is_file():
         raise kube_node_manifest.ManifestError(f"network.calico.manifest.source: {source} is not there")
     digest = salt.utils.hashutils.get_hash(cached, "sha256")
     if digest != sha256:

@@ -21,6 +21,7 @@ import kube_node_files
 import kube_node_merge
 import kube_node_parameters
 import kube_node_preflight
+import kube_node_proc
 import kube_node_proxy
 import kube_node_sources
 import kube_node_systemd
@@ -38,6 +39,7 @@ SECRET = "(a secret, not shown)"
 NETWORK_MANAGERS = ("NetworkManager", "systemd-networkd")
 KNOCK = "kube_node/kubelet/start"
 ATTESTATION = "kube_node.attestation"
+ROUTES = Path("/proc/net/route")
 
 
 def parameters(layers=False):
@@ -354,8 +356,9 @@ def _wanting_binaries(binaries):
 
 def _machine():
     """What the machine itself tells; grains narrow nothing on the master's side."""
-    gateways = __salt__["network.default_route"]("inet") if "network.default_route" in __salt__ else []
-    interface = next((route["interface"] for route in gateways), None)
+    # Not Salt's network.default_route: it fails where there are blackhole routes, such as calico's.
+    routes = kube_node_proc.routes(ROUTES.read_text() if ROUTES.exists() else "", "")
+    interface = next((route["interface"] for route in routes if route["network"] == "0.0.0.0/0"), None)
     addresses = __grains__.get("ip4_interfaces", {}).get(interface, [])
     salt_call = shutil.which(
         "salt-call", path=f"{Path(sys.executable).parent}:/usr/bin:/usr/local/bin:/opt/salt/bin"

@@ -126,3 +126,13 @@ def test_a_kernels_configuration_says_what_no_list_says(name: str, state: str):
 
 def test_without_a_list_of_what_is_built_in_nothing_is_said_to_be_missing():
     assert proc.modules(["nf_tables"], "", None, None, {}) == {"nf_tables": "unknown"}
+
+
+def test_a_route_that_leads_nowhere_is_no_default_one():
+    """As calico lays them, for each block of addresses that is a node's."""
+    table = (
+        "Iface\tDestination\tGateway\tFlags\tRefCnt\tUse\tMetric\tMask\tMTU\tWindow\tIRTT\n"
+        "*\t000914AC\t00000000\t0001\t0\t0\t0\tC0FFFFFF\t0\t0\t0\n"
+        "eth0\t00000000\t0101A8C0\t0003\t0\t0\t0\t00000000\t0\t0\t0\n"
+    )
+    assert [route["network"] for route in proc.routes(table, "")] == ["172.20.9.0/26", "0.0.0.0/0"]

@@ -11,7 +11,7 @@ from typing import Any
 import kube_node_cgroups as cgroups
 import kube_node_images as images
 import kube_node_milestones as milestones
-import kube_node_network
+import kube_node_network_checks
 import kube_node_programs as programs
 import kube_node_types as types
 import kube_node_versions as versions
@@ -151,7 +151,7 @@ def _networks(tree: dict[str, Any], *_: Any) -> list[Fault]:
 
 
 def _network(tree: dict[str, Any], _: Any, facts: dict[str, Any]) -> list[Fault]:
-    return kube_node_network.faults(tree, facts)
+    return kube_node_network_checks.faults(tree, facts)
 
 
 def _containerd(tree: dict[str, Any], _: Any, facts: dict[str, Any]) -> list[Fault]:

@@ -104,6 +104,23 @@ def test_a_taken_port_is_told_with_who_has_it(lab, machine):
 
 
 @pytest.mark.parametrize(
+    ("pillar", "sentence"),
+    [
+        ({"network": {"mtu": 9001}}, "mtu: network.mtu 9001 does not fit through "),
+        (
+            {
+                "network": {"plugin": "calico"},
+                "kube_proxy": {"config": {"iptables": {"masqueradeAll": True}}},
+            },
+            "warning: masquerade: kube_proxy.config.iptables.masqueradeAll hides from calico's policies ",
+        ),
+    ],
+)
+def test_what_does_not_fit_the_network_is_told(lab, machine, pillar: dict, sentence: str):
+    assert [line for line in findings(lab, machine, **pillar) if line.startswith(sentence)]
+
+
+@pytest.mark.parametrize(
     ("unit", "sentence"),
     [
         ("docker", "foreign_runtime: docker runs, and containerd is to be the runtime, "),

@@ -61,7 +61,7 @@ def preflight(tree: Tree, families: list[str], facts: Tree) -> Tree:
         "modules": tree["os"]["modules"],
         "kernel_options": facts["milestones"]["kernel_options"]["kubelet"]
         + (facts["milestones"]["kernel_options"][mode.name] if mode else []),
-        "network_options": facts["milestones"]["kernel_options"][tree["network"]["plugin"]],
+        "network_options": facts["milestones"]["kernel_options"].get(_carrier(tree), []),
         "disks": [paths["kubelet"], _runtime_folder(tree)],
         "ports": _ports(tree),
         "swap_off": _swap_refused(tree) and not tree["os"]["swap_off"],
@@ -69,6 +69,10 @@ def preflight(tree: Tree, families: list[str], facts: Tree) -> Tree:
         "cni_files": sorted({NETWORK_FILES["none"], NETWORK_FILES[tree["network"]["plugin"]]}),
         "overhead": network.overhead(tree),
     }
+
+
+def _carrier(tree: Tree) -> str | None:
+    return "none" if tree["network"]["plugin"] == "none" else network.carrier(tree)
 
 
 def kernel(release: str | None) -> tuple[int, ...]:

@@ -13,7 +13,7 @@ from unit.machines import GOOD
 from unit.nodes import ROOT, compiled, faults, pillar, sources
 
 OPTIONS = sources()["facts"]["milestones"]["kernel_options"]
-BUILT = dict.fromkeys((*OPTIONS["kubelet"], *OPTIONS["iptables"], *OPTIONS["calico"]), "y")
+BUILT = dict.fromkeys((*OPTIONS["kubelet"], *OPTIONS["iptables"], *OPTIONS["ipip"]), "y")
 NFTABLES = {"kube_proxy": {"config": {"mode": "nftables"}}}
 DOCKER = {"runtime": {"name": "docker"}, "binaries": {"sha256": {"cri-dockerd": "c" * 64}}}
 JOINED = "system:node:worker-1"

@@ -22,6 +22,7 @@ import kube_node_sources
 import kube_node_versions
 import salt.fileclient
 import salt.utils.hashutils
+import salt.utils.minions
 from salt.exceptions import CommandExecutionError, MinionError
 
 __virtualname__ = "kube_node_network"
@@ -93,7 +94,8 @@ def _node(cluster, sources):
         raise CommandExecutionError(
             f"cluster {cluster}: no accepted minion's pillar has cluster.name: {cluster}"
         )
-    pillar, grains = __salt__["kube_node_minions.pillar"](minions[0])
+    pillar = __salt__["kube_node_minions.pillar"](minions[0])
+    grains = salt.utils.minions.get_minion_data(minions[0], __opts__)[1] or {}
     machine = {
         "id": minions[0],
         "address": None,
@@ -103,7 +105,7 @@ def _node(cluster, sources):
         "processor": grains.get("cpuarch"),
     }
     try:
-        return kube_node_parameters.compile_node(pillar.get("kube_node"), machine, sources)
+        return kube_node_parameters.compile_node(pillar, machine, sources)
     except kube_node_parameters.ParameterError as error:
         told = f"The kube_node pillar of {minions[0]} cannot be used:\n{error}"
         raise CommandExecutionError(told) from None

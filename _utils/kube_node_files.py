@@ -17,8 +17,8 @@ class File:
 
     One that the operator brings is only looked for; `brought` is the fault to tell where it is not there.
     One that is for `joining` is left alone on a node that has its client certificate, one with an `unless`
-    where that function of Salt's is true; one for `moving` is written only on a node that moves from mode static
-    to bootstrap. What one template says of several files differs by their `context`.
+    where that function of Salt's is true; one for `moving` is written only on a node that moves from mode
+    static to bootstrap. What one template says of several files differs by their `context`.
     """
 
     id: str

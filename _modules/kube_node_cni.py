@@ -8,14 +8,13 @@ import contextlib
 import json
 from pathlib import Path
 
+import kube_node_kept as kept
 import kube_node_leftovers
 import kube_node_needs
 from salt.exceptions import CommandExecutionError
 
 __virtualname__ = "kube_node_cni"
 
-# Which network this formula set the machine up for; what is left of it is ours to take away.
-MARK = Path("/var/lib/kube-node/network")
 PROC = Path("/proc")
 FILTERS = ("iptables", "ip6tables")
 
@@ -30,10 +29,8 @@ def before():
 
         salt '*' kube_node_cni.before
     """
-    with contextlib.suppress(OSError):
-        found = MARK.read_text().strip()
-        return found if found in kube_node_leftovers.NETWORKS else None
-    return None
+    found = (kept.read(kept.NETWORK) or "").strip()
+    return found if found in kube_node_leftovers.NETWORKS else None
 
 
 def remember(network):
@@ -49,8 +46,7 @@ def remember(network):
 
         salt '*' kube_node_cni.remember flannel
     """
-    MARK.parent.mkdir(parents=True, exist_ok=True)
-    MARK.write_text(f"{network}\n")
+    kept.write(kept.NETWORK, f"{network}\n")
 
 
 def has_others():

@@ -10,8 +10,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-import kube_node_files
 import kube_node_images
+import kube_node_kept as kept
 import salt.utils.files
 import salt.utils.path
 from salt.exceptions import CommandExecutionError, MinionError
@@ -166,8 +166,8 @@ def _program(name):
 def _left():
     """Return what each archive left in the runtime, by the archive's digest."""
     try:
-        return json.loads(Path(kube_node_files.LOADED).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        return json.loads(kept.read(kept.IMAGES) or "{}")
+    except ValueError:
         return {}
 
 
@@ -175,8 +175,4 @@ def _leave(node, sha256, digests):
     """Keep what an archive left, and forget the archives that the pillar no longer names."""
     named = {archive["sha256"] for archive in node["images"]["archives"]}
     left = {key: value for key, value in _left().items() if key in named} | {sha256: digests}
-    path = Path(kube_node_files.LOADED)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with salt.utils.files.fopen(f"{path}.new", "w", encoding="utf-8") as file:
-        json.dump(left, file, indent=1, sort_keys=True)
-    Path(f"{path}.new").replace(path)
+    kept.write(kept.IMAGES, json.dumps(left, indent=1, sort_keys=True))

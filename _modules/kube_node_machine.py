@@ -20,6 +20,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import kube_node_files
+import kube_node_kept
 import kube_node_preflight_before as before
 import kube_node_proc as proc
 import yaml
@@ -81,7 +82,7 @@ def facts():
         "root_dir": _root_dir(),
         "cgroup_driver": _cgroup_driver(node),
         "foreign_files": __salt__["kube_node_takeover.foreign"](),
-        "ours": Path(kube_node_files.RECORD).exists(),
+        "ours": kube_node_kept.place(kube_node_kept.FILES).exists(),
         "units": _active(before.UNITS),
         "drop_ins": _drop_ins(),
         "cni_files": cni_files(node["paths"]["cni_config"]),

@@ -7,7 +7,6 @@ recorded before it wrote.
 
 from __future__ import annotations
 
-import contextlib
 import filecmp
 import itertools
 import os
@@ -15,6 +14,7 @@ import shutil
 from pathlib import Path
 
 import kube_node_files
+import kube_node_kept as kept
 
 __virtualname__ = "kube_node_takeover"
 
@@ -55,7 +55,7 @@ def networks():
     """
     node = __salt__["kube_node.parameters"]()
     meant = not node["takeover"] or "foreign_cni" in node["preflight"]["accept"]
-    if meant or Path(kube_node_files.RECORD).exists():
+    if meant or kept.place(kept.FILES).exists():
         return []
     folder, ours = Path(node["paths"]["cni_config"]), node["preflight"]["needs"]["cni_files"]
     names = __salt__["kube_node_machine.cni_files"](str(folder))
@@ -94,18 +94,19 @@ def keep(path, remove=False):
 
         salt '*' kube_node_takeover.keep /etc/containerd/config.toml
     """
-    source, kept = Path(path), Path(f"{kube_node_files.REPLACED}{path}")
+    folder = kept.place(kept.REPLACED)
+    source, copy = Path(path), Path(f"{folder}{path}")
     for number in itertools.count(1):
-        if not kept.exists() or not source.exists() or filecmp.cmp(source, kept, shallow=False):
+        if not copy.exists() or not source.exists() or filecmp.cmp(source, copy, shallow=False):
             break
-        kept = Path(f"{kube_node_files.REPLACED}{path}.{number}")
-    Path(kube_node_files.REPLACED).mkdir(parents=True, exist_ok=True, mode=0o700)
-    kept.parent.mkdir(parents=True, exist_ok=True)
+        copy = Path(f"{folder}{path}.{number}")
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    copy.parent.mkdir(parents=True, exist_ok=True)
     if source.exists():  # not a link that leads nowhere
-        shutil.copy2(source, kept)
+        shutil.copy2(source, copy)
     if remove or source.is_symlink():
         source.unlink()
-    return str(kept)
+    return str(copy)
 
 
 def record():
@@ -119,17 +120,11 @@ def record():
         salt '*' kube_node_takeover.record
     """
     ours = sorted({*_recorded(), *unrecorded()})
-    file = Path(kube_node_files.RECORD)
-    file.parent.mkdir(parents=True, exist_ok=True)
-    new = file.with_suffix(".new")
-    new.write_text("".join(f"{path}\n" for path in ours), encoding="utf-8")
-    new.replace(file)
+    kept.write(kept.FILES, "".join(f"{path}\n" for path in ours))
 
 
 def _recorded():
-    with contextlib.suppress(OSError):
-        return Path(kube_node_files.RECORD).read_text(encoding="utf-8").splitlines()
-    return []
+    return (kept.read(kept.FILES) or "").splitlines()
 
 
 def _ours(node, moving=False):

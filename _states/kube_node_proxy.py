@@ -4,12 +4,9 @@ The rules that kube-proxy lays down, when it is to do so in another way.
 
 from __future__ import annotations
 
-from pathlib import Path
+import kube_node_kept as kept
 
 __virtualname__ = "kube_node_proxy"
-
-# In which mode kube-proxy laid down the rules that are here.
-MARK = Path("/var/lib/kube-node/proxy-mode")
 
 
 def mode(name, program):
@@ -23,7 +20,7 @@ def mode(name, program):
         The path of kube-proxy, which removes them itself (``--cleanup``). It is stopped for that; the state
         of its service starts it again.
     """
-    before = MARK.read_text().strip() if MARK.is_file() else None
+    before = (kept.read(kept.PROXY_MODE) or "").strip() or None
     result = {"name": name, "result": True, "comment": f"The rules are those of {name}", "changes": {}}
     if before == name:
         return result
@@ -36,6 +33,5 @@ def mode(name, program):
         if done["retcode"]:
             told = f"{program} --cleanup failed, rules of {before} may be left: {done['stderr'][-500:]}"
             return result | {"result": False, "comment": told, "changes": {}}
-    MARK.parent.mkdir(parents=True, exist_ok=True)
-    MARK.write_text(f"{name}\n")
+    kept.write(kept.PROXY_MODE, f"{name}\n")
     return result

@@ -51,10 +51,6 @@ SHARED = {
     "kubelet": ("cluster-ca", "bootstrap-kubeconfig", "kubelet-kubeconfig", "proxy-environment"),
     "kube-proxy": ("cluster-ca",),
 }
-# Which files on a machine are ours, and the copies of those that were not and had to give way.
-RECORD = "/var/lib/kube_node/files"
-REPLACED = "/var/lib/kube_node/replaced"
-LOADED = "/var/lib/kube_node/images.json"
 
 # Those that read a certificate of their own when they start.
 SPEAKING = ("kubelet", "kube-proxy")

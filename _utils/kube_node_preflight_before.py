@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from kube_node_files import REPLACED
 from kube_node_findings import ERROR, INFO, WARNING, Finding
+from kube_node_kept import REPLACED, place
 from kube_node_needs import NETWORK_FILES
 
 Facts = dict[str, Any]
@@ -135,7 +135,7 @@ def foreign_cni(node: Facts, machine: Facts) -> list[Finding]:
     if machine["ours"]:
         remedy = "move it away, or choose another paths.cni_config"
     elif node["takeover"]:
-        severity, remedy = INFO, f"it is moved below {REPLACED}"
+        severity, remedy = INFO, f"it is moved below {place(REPLACED)}"
     return [
         Finding(
             "foreign_cni",
@@ -149,7 +149,7 @@ def foreign_cni(node: Facts, machine: Facts) -> list[Finding]:
 
 def takeover(node: Facts, machine: Facts) -> list[Finding]:
     """What is replaced would be lost; that is for the pillar to say, once for all files."""
-    kept = f"a copy is kept below {REPLACED}"
+    kept = f"a copy is kept below {place(REPLACED)}"
     if node["takeover"]:
         told = [(path, INFO, "is replaced", kept) for path in machine["foreign_files"]]
     else:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import kube_node_kept
 import pytest
 import salt.config
 import yaml
@@ -55,6 +56,12 @@ def forgetful(loaders: Loaders):
     """Leave nothing in what Salt's modules remember for the next test."""
     yield
     loaders.context.clear()
+
+
+@pytest.fixture(autouse=True)
+def _kept_elsewhere(tmp_path: Path, monkeypatch):
+    """Keep what the formula keeps for its next run out of the machine that tests."""
+    monkeypatch.setattr(kube_node_kept, "FOLDER", f"{tmp_path}/kept")
 
 
 @pytest.fixture

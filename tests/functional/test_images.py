@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import kube_node_files
 import pytest
 from unit.archives import archive
 from unit.nodes import pillar
@@ -39,7 +38,6 @@ def one(runtime, node, modules, tmp_path, monkeypatch) -> dict:
     sha256 = archive(source, "example.org/tiny:1")
     found = {"source": f"file://{source}", "sha256": sha256, "images": ["example.org/tiny:1"]}
     node(pillar({"images": {"archives": [found]}}))
-    monkeypatch.setattr(kube_node_files, "LOADED", str(tmp_path / "loaded.json"))
     return found
 
 

@@ -97,7 +97,6 @@ def proxy(formula: Path, tmp_path: Path):
 
     def run(mode: str, test: bool = False, retcode: int = 0):
         module, done = loaded(formula, "_states/kube_node_proxy"), []
-        module.MARK = tmp_path / "kube-node" / "proxy-mode"
         module.__opts__ = {"test": test}
 
         def run_all(command: list[str], **_: object) -> dict:

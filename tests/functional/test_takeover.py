@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import kube_node_files
+import kube_node_kept
 import pytest
 from unit.nodes import pillar
 
@@ -26,8 +27,7 @@ def cni(tmp_path: Path) -> Path:
 def given(node, tmp_path: Path, cni: Path, monkeypatch) -> Callable[..., None]:
     """Return a function that gives the minion a pillar whose files are all in this test's folder."""
     monkeypatch.setattr(kube_node_files, "SYSTEMD", f"{tmp_path}/systemd")
-    monkeypatch.setattr(kube_node_files, "RECORD", f"{tmp_path}/kube_node/files")
-    monkeypatch.setattr(kube_node_files, "REPLACED", f"{tmp_path}/kube_node/replaced")
+    monkeypatch.setattr(kube_node_kept, "FOLDER", f"{tmp_path}/kube_node")
     names = ("kubernetes", "certificates", "kubelet", "kube_proxy")
     paths = {name: f"{tmp_path}/{name}" for name in names} | {"cni_config": str(cni)}
 

@@ -24,7 +24,7 @@ iptables -A cali-INPUT -j RETURN
 iptables -I INPUT -m comment --comment cali:Cz_u1IQiXIMmKD4c -j cali-INPUT
 iptables -N MINE
 iptables -A INPUT -j MINE
-echo calico >/var/lib/kube-node/network
+echo calico >/var/lib/kube_node/network
 """
 AWAY = "iptables -D INPUT -j MINE; iptables -X MINE; ip route delete blackhole 198.51.100.0/24"
 

@@ -80,7 +80,7 @@ def facts():
         "client_name": client,
         "name_known": _resolves(node["node"]["name"]) if client is None else None,
         "root_dir": _root_dir(),
-        "cgroup_driver": _cgroup_driver(node),
+        "cgroup_driver": _cgroup_driver(),
         "foreign_files": __salt__["kube_node_takeover.foreign"](),
         "ours": kube_node_kept.place(kube_node_kept.FILES).exists(),
         "units": _active(before.UNITS),
@@ -188,16 +188,17 @@ def _client_name(node):
     return None
 
 
-def _cgroup_driver(node):
-    """Return the cgroup driver that the kubelet here has, by its configuration or unit; None without one."""
-    config = _text(Path(node["paths"]["kubelet"], "config.yaml"))
+def _cgroup_driver():
+    """Return the cgroup driver that the kubelet here has, by its unit and the file that names; None without
+    one."""
     unit = _text(Path(kube_node_files.SYSTEMD, "kubelet.service"))
-    said = re.search(r"^cgroupDriver: *[\"']?(\w+)", config or "", re.MULTILINE) or re.search(
-        r"--cgroup-driver[= ](\w+)", unit or ""
-    )
-    if said:
-        return said[1]
-    return None if unit is None else "cgroupfs"
+    named = re.search(r"--config[= ](\S+)", unit or "")
+    config = _text(Path(named[1])) if named else ""
+    if unit is None or config is None:
+        return None
+    said = re.search(r"^cgroupDriver: *[\"']?(\w+)", config, re.MULTILINE)
+    said = said or re.search(r"--cgroup-driver[= ](\w+)", unit)
+    return said[1] if said else "cgroupfs"
 
 
 def _certificates(kubeconfig):

@@ -31,7 +31,8 @@ def restart_owed(service):
     node = __salt__["kube_node.parameters"]()
     slice_ = (service == "kubelet" and node["kubelet"]["cgroups"]["slice"]) or "system.slice"
     since, now = kube_node_systemd.started(f"{service}.service", slice_), time.time()
-    changed = (_changed(path) for path in kube_node_files.started_with(node, service))
+    joined = __salt__["kube_node.has_client_certificate"]()
+    changed = (_changed(path) for path in kube_node_files.started_with(node, service, joined))
     # What is from the future was written by a clock that has been set since.
     return since is not None and any(since < when <= now for when in changed)
 

@@ -66,12 +66,11 @@ def status():
     """
     Return how this node fares: what it should be, what it is, and what it lacks.
 
-    Returns ``{node, cluster, version, units, healthz, certificates, api, conditions, network, knocked}``.
+    Returns ``{node, cluster, version, units, healthz, certificates, api, conditions, network}``.
     ``version`` has ``wanted`` and ``running``, by the API; ``units`` each unit's state, start and restarts;
     ``certificates`` the days that are left of each; ``healthz`` and ``api`` ``ok``, or why the kubelet is not
     healthy and the Node could not be asked for; ``conditions`` the Node's, Ready first; ``network`` the
-    plugin and what of its files is missing; ``knocked`` when the kubelet's last start told the master. Times
-    are in UTC.
+    plugin and what of its files is missing. Times are in UTC.
 
     CLI Example:
 
@@ -82,8 +81,7 @@ def status():
     """
     node = __salt__["kube_node.parameters"]()
     found, fault = _own_node(node)
-    units = _units("kubelet", "kube-proxy", node["runtime"]["unit"], "kube-node-knock")
-    knock = units.pop("kube-node-knock.service")
+    units = _units("kubelet", "kube-proxy", node["runtime"]["unit"])
     return {
         "node": node["node"]["name"],
         "cluster": node["cluster"]["name"],
@@ -99,7 +97,6 @@ def status():
             {key: one.get(key) for key in SHOWN_OF_CONDITION} for one in readiness.conditions(found or {})
         ],
         "network": {"plugin": node["network"]["plugin"], "missing": _missing(node)},
-        "knocked": _time(knock["started"]),
     }
 
 

@@ -286,12 +286,13 @@ def _kube_proxy(node: dict[str, Any]) -> list[File]:
     ]
 
 
-def started_with(node: dict[str, Any], service: str) -> list[str]:
+def started_with(node: dict[str, Any], service: str, joined: bool = False) -> list[str]:
     """Return the paths of all that the formula keeps and a service is started with: its state watches them.
 
     Args:
         node: the parameters as `kube_node_parameters.compile_node` returns them.
         service: as its state names it, such as `kubelet`.
+        joined: whether it has joined: then its kubelet no longer looks at what it joins by.
     """
     files = node["files"]
     own = [file for file in files[ROOMS.get(service, service)] if file["id"].startswith(OWN[service])]
@@ -303,7 +304,11 @@ def started_with(node: dict[str, Any], service: str) -> list[str]:
     certificates = [
         one["certificate"] for one in node["certificates"]["static"] if one["certificate"] == speaks
     ]
-    ours = [file for file in (*own, *others) if file["wanted"] and not (file["brought"] or file["moving"])]
+    ours = [
+        file
+        for file in (*own, *others)
+        if file["wanted"] and not (file["brought"] or file["moving"] or (joined and file["joining"]))
+    ]
     return [*(file["path"] for file in ours), *certificates, *links]
 
 

@@ -66,6 +66,8 @@ def test_a_minimum_is_raised_to_and_never_lowered(lab, machine):
 
 def test_networkd_leaves_the_links_of_network_plugins_alone(lab, machine):
     files = "/etc/systemd/network/10-kube-node.network /etc/systemd/networkd.conf.d/kube-node.conf"
+    # As in any container: else it waits for udev, which is not there, before it looks at a link.
+    machine.run("mount", "-o", "remount,bind,ro", "/sys")
     machine.run("systemctl", "start", "systemd-networkd")
     try:
         predicted = apply(lab, machine, {}, "test=True")
@@ -76,6 +78,7 @@ def test_networkd_leaves_the_links_of_network_plugins_alone(lab, machine):
     finally:
         machine.run("sh", "-c", f"ip link del cali123; rm -f {files}; systemctl stop systemd-networkd.socket")
         machine.run("systemctl", "stop", "systemd-networkd")
+        machine.run("mount", "-o", "remount,bind,rw", "/sys")
 
 
 def test_modules_and_parameters_are_there_for_the_next_boot(machine):

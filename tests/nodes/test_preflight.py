@@ -13,6 +13,7 @@ import ctypes
 import json
 import platform
 import re
+import shlex
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -46,12 +47,15 @@ def untouched(machine):
 
 @contextmanager
 def with_unit(machine: Machine, name: str, *command: str):
-    """Have a service of that name run."""
-    machine.run("systemd-run", f"--unit={name}", "--quiet", *command)
+    """Have a service of that name run, in place of one that a package may have brought."""
+    path = f"/run/systemd/system/{name}.service"
+    start = f"systemctl daemon-reload && systemctl start {name}"
+    unit = f"[Service]\nExecStart={shlex.join(command)}\n"
+    machine.run("sh", "-c", f"cat >{path} && {start}", input=unit)
     try:
         yield
     finally:
-        machine.run("systemctl", "stop", name)
+        machine.run("sh", "-c", f"systemctl stop {name}; rm {path}; systemctl daemon-reload")
 
 
 @contextmanager

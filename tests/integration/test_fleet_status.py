@@ -28,8 +28,8 @@ def test_nodes_minions_and_strangers_are_told(node, runner):
 
 
 def test_it_is_a_table_for_people(node, runner):
-    found = runner.run("kube_node.status", "demo").data
-    assert found.splitlines()[-1] == "0 of 3 are Ready"
+    found = runner.run("kube_node.status", "demo").stdout
+    assert found.rstrip().endswith("0 of 3 are Ready")
 
 
 def test_a_cluster_that_is_not_known_is_told_in_a_sentence(master, runner):

@@ -95,6 +95,9 @@ def _node(cluster, sources):
             f"cluster {cluster}: no accepted minion's pillar has cluster.name: {cluster}"
         )
     pillar = __salt__["kube_node_minions.pillar"](minions[0])
+    if pillar is None:
+        remedy = f"salt {minions[0]} kube_node.parameters names each"
+        raise CommandExecutionError(f"The kube_node pillar of {minions[0]} has faults, {remedy}")
     grains = salt.utils.minions.get_minion_data(minions[0], __opts__)[1] or {}
     machine = {
         "id": minions[0],

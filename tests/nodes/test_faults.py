@@ -1,6 +1,12 @@
-"""A machine whose minion is killed gets in all the same: by its kubelet, when it is back, or by the sweep."""
+"""What goes wrong on one machine: its minion is killed, or its clock is wrong. It gets in all the same."""
 
 from __future__ import annotations
+
+import shutil
+import subprocess
+import time
+from datetime import datetime
+from pathlib import Path
 
 import pytest
 from lab import waiting
@@ -10,8 +16,10 @@ from lab.machine import Machine
 from nodes.conftest import await_ready
 
 PKI = "/var/lib/kubelet/pki"
+CLIENT = f"{PKI}/kubelet-client-current.pem"
 KUBECONFIG = "/etc/kubernetes/kubelet.kubeconfig"
 KNOCK = "kube-node-knock.service"
+SKEWED_CLOCK = Path(__file__).with_name("skewed_clock.c")
 SECONDS = 30
 
 
@@ -58,6 +66,34 @@ def test_a_machine_whose_minion_was_killed_and_stays_away_gets_in_by_the_sweep(l
     start_kubelet_and_kill_minion(silent)
     lab.master.salt_run("kube_node.sweep")
     await_ready(lab, silent)
+
+
+@pytest.fixture(params=[600, -600], ids=["ahead", "behind"])
+def skewed(request, lab, machine):
+    """Return the machine, and the seconds by which the clock of its minion and kubelet is wrong: simulated,
+    for the clock is the kernel's."""
+    compiler = shutil.which("cc")
+    if lab.control_plane.flavour == "real":
+        pytest.skip("a preloaded clock does not reach the real kubelet, which asks the kernel itself")
+    if compiler is None:
+        pytest.skip("a C compiler is missing, for the clock that is wrong")
+    library = "/root/skewed_clock.so"
+    subprocess.run([compiler, "-shared", "-fPIC", "-o", f"{machine.root}{library}", SKEWED_CLOCK], check=True)
+    clock = {"LD_PRELOAD": library, "CLOCK_SKEW": str(request.param)}
+    machine.run("systemctl", "set-environment", *(f"{key}={value}" for key, value in clock.items()))
+    machine.run("systemctl", "restart", "salt-minion")
+    machine.run("systemctl", "start", "--no-block", "kubelet")
+    yield machine, request.param
+    machine.run("systemctl", "unset-environment", *clock)
+    machine.run("systemctl", "restart", "salt-minion", "kubelet")
+
+
+def test_a_machine_whose_clock_is_ten_minutes_wrong_gets_in(lab, skewed):
+    machine, seconds = skewed
+    await_ready(lab, machine)
+    made = machine.run("readlink", CLIENT).stdout.strip().rpartition("kubelet-client-")[2]
+    made = datetime.strptime(made, "%Y-%m-%d-%H-%M-%S.pem").timestamp()
+    assert abs(made - time.time() - seconds) < 120
 
 
 def attested(lab, machine: Machine) -> str | None:

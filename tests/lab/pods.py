@@ -48,11 +48,24 @@ def add(machine: Machine, name: str) -> Pod:
 
 def connect(machines: list[Machine]) -> None:
     """Lay the route to each machine's static subnet on the others."""
+    for machine, subnet, address in _routes(machines):
+        machine.run("ip", "route", "replace", subnet, "via", address)
+
+
+def disconnect(machines: list[Machine]) -> None:
+    """Take those routes away again."""
+    for machine, subnet, address in _routes(machines):
+        machine.run("ip", "route", "delete", subnet, "via", address)
+
+
+def _routes(machines: list[Machine]) -> list[tuple[Machine, str, str]]:
     subnets = {machine.address: _subnet(machine) for machine in machines}
-    for machine in machines:
-        for address, subnet in subnets.items():
-            if address != machine.address:
-                machine.run("ip", "route", "replace", subnet, "via", address)
+    return [
+        (machine, subnet, address)
+        for machine in machines
+        for address, subnet in subnets.items()
+        if address != machine.address
+    ]
 
 
 def _subnet(machine: Machine) -> str:

@@ -37,6 +37,7 @@ def pair(lab):
     yield found
     for pod in found:
         pod.remove()
+    pods.disconnect(lab.machines)
 
 
 def test_pods_on_two_nodes_reach_each_other(pair):

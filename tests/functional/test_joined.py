@@ -7,11 +7,14 @@ import time
 
 import pytest
 from unit.certificates import DAY, write
+from unit.nodes import pillar
 
 
 @pytest.fixture
-def paths(modules, node) -> list[str]:
-    """Return where the kubelet's certificates will be."""
+def paths(modules, node, tmp_path) -> list[str]:
+    """Return where the kubelet's certificates will be, in the test's own folder as all that is written."""
+    folders = ("kubelet", "kubernetes", "certificates")
+    node(pillar({"paths": {name: f"{tmp_path}/{name}" for name in folders}}))
     return [one["path"] for one in modules.kube_node.certificates()]
 
 

@@ -49,7 +49,7 @@ def grant(cluster, kubeconfig):
 
         salt-run salt.cmd kube_node_admin.grant production /root/admin.conf
     """
-    path = Path(__opts__["config_dir"], "kube_node", f"{cluster}.kubeconfig")
+    path = Path(__salt__["kube_node_master.kubeconfig"](cluster))
     manifests = (f"{FILES}/approver.yaml", f"{FILES}/nodes.yaml")
     given = _give(cluster, kubeconfig, kube_node_grant.APPROVER, manifests, path)
     return given | {"others": check_rights(kubeconfig)}
@@ -73,7 +73,7 @@ def grant_network(cluster, kubeconfig):
 
         salt-run salt.cmd kube_node_admin.grant_network production /root/admin.conf
     """
-    path = Path(__opts__["config_dir"], "kube_node", "network", f"{cluster}.kubeconfig")
+    path = Path(__salt__["kube_node_master.kubeconfig"](cluster, network=True))
     return _give(cluster, kubeconfig, kube_node_grant.NETWORK, [f"{FILES}/network.yaml"], path)
 
 
@@ -102,7 +102,7 @@ def check_rights(kubeconfig, remove=False):
 
 def _give(cluster, kubeconfig, user, manifests, path):
     """Give a user rights, and put a kubeconfig of it there."""
-    texts = [yaml.safe_load_all(_formula_file(name)) for name in manifests]
+    texts = [yaml.safe_load_all(__salt__["kube_node_master.formula_file"](name)) for name in manifests]
     try:
         admin, key = kube_api.Api(kubeconfig), kube_node_grant.new_key()
         changes = kube_node_grant.give_rights(admin, itertools.chain(*texts))
@@ -117,12 +117,3 @@ def _give(cluster, kubeconfig, user, manifests, path):
     for place in (path.parent, path):
         os.chown(place, owner.st_uid, owner.st_gid)
     return {"changes": changes, "kubeconfig": str(path)}
-
-
-def _formula_file(name):
-    cached = salt.fileclient.get_file_client({**__opts__, "file_client": "local"}).cache_file(
-        f"salt://{name}"
-    )
-    if not cached:
-        raise CommandExecutionError(f"salt://{name} is not on the file server: the formula is not whole")
-    return Path(cached).read_text()

@@ -12,13 +12,9 @@ import stat
 from datetime import datetime, timezone
 from pathlib import Path
 
-import kube_node_approver
-import kube_node_audit
 import kube_node_merge
 import kube_node_signing
 import kube_node_static as static
-import salt.fileclient
-import salt.utils.event
 import yaml
 from kube_node_identity import node_name
 from salt.exceptions import CommandExecutionError
@@ -53,7 +49,7 @@ def sign(minion, name, request):
     """
     decision = {"signer": SIGNER, "requestor": f"minion {minion}", "name": name, "minion": minion}
     try:
-        settings = _settings()
+        settings = __salt__["kube_node_master.settings"]()
         one = _wanted(minion, name, decision)
         authority = _authority(settings, decision["cluster"])
     except CommandExecutionError as error:
@@ -95,8 +91,8 @@ def _wanted(minion, name, decision):
 
 def _tree(pillar, node):
     """Return a minion's pillar over defaults and profile; what its machine tells has no say."""
-    defaults = _formula_file("kube_node/defaults.yaml")
-    profile = _formula_file(f"kube_node/profiles/{pillar.get('profile', defaults['profile'])}.yaml")
+    defaults = _formula_data("kube_node/defaults.yaml")
+    profile = _formula_data(f"kube_node/profiles/{pillar.get('profile', defaults['profile'])}.yaml")
     layers = (("defaults", defaults), ("profile", profile), ("pillar", pillar))
     return kube_node_merge.merge([*layers, ("name", {"node": {"name": node}})])[0]
 
@@ -116,24 +112,8 @@ def _authority(settings, cluster):
 
 
 def _record(decision):
-    """Put a decision into the master's log, the audit log, the counters, and on the master's event bus."""
-    decision = {"cluster": None, **decision}
-    settings, _ = kube_node_approver.settings(__opts__.get("kube_node"))
-    kube_node_audit.record([decision], settings, __opts__)
-    with salt.utils.event.get_event("master", opts=__opts__, listen=False) as bus:
-        bus.fire_event(decision, f"kube_node/certificate/{decision['verdict']}")
+    __salt__["kube_node_master.record"]([{"cluster": None, **decision}], "kube_node/certificate")
 
 
-def _settings():
-    settings, faults = kube_node_approver.settings(__opts__.get("kube_node"))
-    if faults:
-        raise CommandExecutionError(f"the master's configuration: {'; '.join(faults)}")
-    return settings
-
-
-def _formula_file(name):
-    client = salt.fileclient.get_file_client({**__opts__, "file_client": "local"})
-    cached = client.cache_file(f"salt://{name}")
-    if not cached:
-        raise CommandExecutionError(f"salt://{name} is not on the file server: the formula is not whole")
-    return yaml.safe_load(Path(cached).read_text(encoding="utf-8")) or {}
+def _formula_data(name):
+    return yaml.safe_load(__salt__["kube_node_master.formula_file"](name)) or {}

@@ -79,7 +79,7 @@ def offered(path, source, sha256, whole=False):
         salt '*' kube_node_binaries.offered /opt/kube_node/runc-1.3.4/runc salt://runc/1.3.4/runc.amd64 0123…
     """
     name = _place(path, whole)[1]
-    cached = _fetched(source, _expected(source, sha256))
+    cached = fetched(source, _expected(source, sha256))
     return sorted(_members(source, cached, name)) if programs.is_archive(source) else [name]
 
 
@@ -97,7 +97,7 @@ def install(path, source, sha256, whole=False):
     """
     folder, name = _place(path, whole)
     wanted = _expected(source, sha256)
-    cached = _fetched(source, wanted)
+    cached = fetched(source, wanted)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         if programs.is_archive(source):
@@ -111,6 +111,34 @@ def install(path, source, sha256, whole=False):
         found = f"{folder} cannot be written to ({error.strerror or error})"
         raise BinaryError("source", found, "make room there or mend it") from None
     return sorted(digests)
+
+
+def fetched(source, sha256):
+    """
+    Fetch a file, from the master or a mirror, and return where it lies whole on this machine.
+
+    source
+        Its URL.
+
+    sha256
+        Its digest, 64 hex digits.
+
+    Raises a BinaryError where it is not there, does not come in time, or has another digest.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt '*' kube_node_binaries.fetched salt://images/pause.tar 0123…
+    """
+    cached = _cached(source, sha256, "source")
+    if _is(Path(cached), sha256):
+        return cached
+    found = __salt__["file.get_hash"](cached, "sha256")
+    with Path(cached).open("rb") as file:
+        page = " and is a web page" if file.read(256).lstrip().startswith(b"<") else ""
+    told = f"{sha256} is not the digest of {source}, which has {found}{page}"
+    raise BinaryError("sha256", told, "correct the one that is wrong")
 
 
 def fault(path, source, sha256, whole=False):
@@ -244,18 +272,6 @@ def _expected(source, sha256, recorded=None):
     except ValueError as error:
         told = f"{sha256} {error}"
     raise BinaryError("sha256", told, "write what sha256sum prints into it or correct the URL")
-
-
-def _fetched(source, sha256):
-    """Fetch a source and return where it lies whole; raise what is wrong with it."""
-    cached = _cached(source, sha256, "source")
-    if _is(Path(cached), sha256):
-        return cached
-    found = __salt__["file.get_hash"](cached, "sha256")
-    with Path(cached).open("rb") as file:
-        page = " and is a web page" if file.read(256).lstrip().startswith(b"<") else ""
-    told = f"{sha256} is not the digest of {source}, which has {found}{page}"
-    raise BinaryError("sha256", told, "correct the one that is wrong")
 
 
 def _members(source, cached, name):

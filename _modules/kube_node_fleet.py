@@ -4,8 +4,6 @@ The nodes of a cluster beside the minions that are them, for the runner ``kube_n
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import kube_api
 import kube_node_fleet
 from salt.exceptions import CommandExecutionError
@@ -51,8 +49,8 @@ def nodes(clusters):
 
 
 def _nodes(cluster):
-    kubeconfig = Path(__opts__["config_dir"], "kube_node", f"{cluster}.kubeconfig")
+    kubeconfig = __salt__["kube_node_master.kubeconfig"](cluster)
     try:
-        return kube_api.Api(str(kubeconfig)).items(NODES, keep=kube_node_fleet.seen)[0]
+        return kube_api.Api(kubeconfig).items(NODES, keep=kube_node_fleet.seen)[0]
     except kube_api.ApiError as error:
         raise CommandExecutionError(f"cluster {cluster}: {error}") from error

@@ -12,9 +12,8 @@ from pathlib import Path
 
 import kube_node_images
 import kube_node_kept as kept
-import salt.utils.files
 import salt.utils.path
-from salt.exceptions import CommandExecutionError, MinionError
+from salt.exceptions import CommandExecutionError
 
 __virtualname__ = "kube_node"
 
@@ -114,14 +113,9 @@ def load_archive(source, sha256, images):
 
 def _fetched(source, sha256):
     try:
-        cached = __salt__["cp.cache_file"](source, source_hash=sha256)
-    except MinionError as error:
-        raise CommandExecutionError(f"{source} cannot be fetched: {error}") from error
-    if not cached or not Path(cached).is_file():
-        raise CommandExecutionError(f"{source} is not there: put the file there or correct the source")
-    if (digest := __salt__["file.get_hash"](cached, "sha256")) != sha256:
-        raise CommandExecutionError(f"{sha256} is not the digest of {source}, which has {digest}")
-    return cached
+        return __salt__["kube_node_binaries.fetched"](source, sha256)
+    except CommandExecutionError as error:
+        raise CommandExecutionError(error.found if error.key == "sha256" else str(error)) from error
 
 
 def _digests(node, names):

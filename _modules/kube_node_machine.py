@@ -285,7 +285,7 @@ def _resolves(name):
 
 def _root_dir():
     """Return the folder by which our kubelet's unit starts it; None where there is no such unit."""
-    found = re.search(r"--root-dir=(\S+)", _read(Path("/etc/systemd/system/kubelet.service")))
+    found = re.search(r"--root-dir=(\S+)", _read(Path(kube_node_files.SYSTEMD, "kubelet.service")))
     return found[1] if found else None
 
 

@@ -62,11 +62,11 @@ def apply(cluster, wait_seconds=300, adopt=False, test=False):
 
         salt-run salt.cmd kube_node_network.apply production test=True
     """
-    path = Path(__opts__["config_dir"], "kube_node", "network", f"{cluster}.kubeconfig")
+    path = Path(__salt__["kube_node_master.kubeconfig"](cluster, network=True))
     if not path.is_file():
         remedy = f"salt-run kube_node.grant_network {cluster} <an administrator's kubeconfig> puts one there"
         raise CommandExecutionError(f"cluster {cluster}: {path} is not there, {remedy}")
-    sources = kube_node_sources.load(_formula_file)
+    sources = kube_node_sources.load(__salt__["kube_node_master.formula_file"])
     node = _node(cluster, sources)
     try:
         api = kube_api.Api(str(path))
@@ -129,7 +129,7 @@ def _manifest(node, facts, minor):
     if plugin == "none":
         return [], []
     if plugin == "flannel":
-        template = _formula_file(kube_node_flannel.TEMPLATE)
+        template = __salt__["kube_node_master.formula_file"](kube_node_flannel.TEMPLATE)
         return kube_node_flannel.objects(node, facts, minor, template), kube_node_flannel.WORKLOADS
     source = node["network"]["calico"]["manifest"]["source"]
     if not source:
@@ -148,8 +148,9 @@ def _check_subnets(api, node):
 
 
 def _fetched(source, sha256):
+    client = salt.fileclient.get_file_client({**__opts__, "file_client": "local"})
     try:
-        cached = _client().cache_file(source, source_hash=sha256)
+        cached = client.cache_file(source, source_hash=sha256)
     except MinionError as error:
         raise kube_node_manifest.ManifestError(f"network.calico.manifest.source: {error}") from error
     if not cached or not Path(cached).is_file():
@@ -159,14 +160,3 @@ def _fetched(source, sha256):
         told = f"{sha256} is not the digest of {source}, which has {digest}: correct the one that is wrong"
         raise kube_node_manifest.ManifestError(f"network.calico.manifest.sha256: {told}")
     return Path(cached).read_text(encoding="utf-8", errors="replace")
-
-
-def _formula_file(name):
-    cached = _client().cache_file(f"salt://{name}")
-    if not cached:
-        raise CommandExecutionError(f"salt://{name} is not on the file server: the formula is not whole")
-    return Path(cached).read_text(encoding="utf-8")
-
-
-def _client():
-    return salt.fileclient.get_file_client({**__opts__, "file_client": "local"})

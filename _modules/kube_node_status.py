@@ -10,7 +10,6 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 import kube_api
-import kube_node_certificates
 import kube_node_diagnosis
 import kube_node_ready as readiness
 import kubelet_csr_api
@@ -267,10 +266,9 @@ def _shown(unit):
 
 
 def _with_days(certificate):
-    path = certificate["path"]
-    end = kube_node_certificates.end(path)
+    end = certificate["ends"] and datetime.fromisoformat(certificate["ends"]).timestamp()
     left = None if end is None else round((end - time.time()) / DAY, 1)
-    return {"name": certificate["name"], "path": path, "state": certificate["state"], "days_left": left}
+    return {key: certificate[key] for key in ("name", "path", "state")} | {"days_left": left}
 
 
 def _time(seconds):

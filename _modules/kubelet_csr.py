@@ -15,7 +15,6 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import kube_api
-import kube_node_approver
 import kube_node_audit
 import kube_node_knocks
 import kube_node_register
@@ -303,20 +302,11 @@ class _Ground:
 
 
 def _record(decisions):
-    """Put decisions into the master's log, the audit log, the counters, and on the master's event bus."""
-    if not decisions:
-        return
-    kube_node_audit.record(decisions, _settings(), __opts__)
-    with salt.utils.event.get_event("master", opts=__opts__, listen=False) as bus:
-        for decision in decisions:
-            bus.fire_event(dict(decision), f"kube_node/csr/{decision['verdict']}")
+    __salt__["kube_node_master.record"](decisions, "kube_node/csr")
 
 
 def _settings():
-    settings, faults = kube_node_approver.settings(__opts__.get("kube_node"))
-    if faults:
-        raise CommandExecutionError(f"the master's configuration: {'; '.join(faults)}")
-    return settings
+    return __salt__["kube_node_master.settings"]()
 
 
 def _kubeconfigs():
@@ -331,7 +321,7 @@ def _connect(cluster):
             f"clusters with one: {known}"
         )
     try:
-        return Requests(kube_api.Api(str(_kubeconfigs() / f"{cluster}.kubeconfig")))
+        return Requests(kube_api.Api(__salt__["kube_node_master.kubeconfig"](cluster)))
     except kube_api.ApiError as error:
         raise CommandExecutionError(f"cluster {cluster}: {error}") from error
 

@@ -72,12 +72,6 @@ def look(path: str, now: float) -> Certificate:
     return Certificate(path, EXPIRED, None, *rest)
 
 
-def end(path: str) -> float | None:
-    """Return until when a certificate is valid, seconds since the epoch; None where there is none."""
-    found = _remembered(path, _certificate)
-    return None if found in (None, UNREADABLE) else found[1]
-
-
 def attestation(
     client: str, now: float, waiting: dict[str, str | None] | None = None
 ) -> dict[str, str | None]:

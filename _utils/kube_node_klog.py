@@ -8,6 +8,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+from kube_node_types import TOKEN_WITHIN
+
 ERRORS, OTHERS, WIDTH = 6, 4, 240
 # Level, month and day, time, process, file and line: what klog writes before the message.
 _HEAD = re.compile(
@@ -15,7 +17,7 @@ _HEAD = re.compile(
 )
 _NOT_KLOG = re.compile(r"Error: |error: |failed |Flag --\S+ has been deprecated|.*panic: |unknown flag")
 _SECRETS = (
-    (re.compile(r"(?<![a-z0-9])[a-z0-9]{6}\.[a-z0-9]{16}(?![a-z0-9])"), "<a bootstrap token>"),
+    (TOKEN_WITHIN, "<a bootstrap token>"),
     (re.compile(r"(?i)(bearer |authorization: *)\S+"), r"\1<a secret>"),
     (re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*"), "<a private key>"),
 )

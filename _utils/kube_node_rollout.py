@@ -33,7 +33,7 @@ def wait(api: Api, workloads: list[tuple[str, str, str]], seconds: float) -> lis
             late = [str(error)]
         if not late or time.monotonic() > deadline:
             return late
-        time.sleep(POLL_SECONDS)
+        time.sleep(POLL_SECONDS)  # workloads and their pods: one look at all of them, not a watch of each
 
 
 def progress(workload: dict[str, Any]) -> tuple[int, int] | None:

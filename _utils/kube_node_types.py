@@ -39,7 +39,7 @@ _SYSCTL_VALUE = re.compile(r"[A-Za-z0-9_.:/-]+(?: [A-Za-z0-9_.:/-]+)*")
 _SOCKET = re.compile(r"unix://(?:/[A-Za-z0-9._@+:-]+)+")
 _API_SERVER = re.compile(r"https://(?:\[(?P<six>[^]]+)\]|(?P<host>[^]:/[]+))(?::(?P<port>[0-9]{1,5}))?/?")
 # What a fault never shows: a bootstrap token, wherever a slip put it.
-_TOKEN_WITHIN = re.compile(r"(?<![a-z0-9])[a-z0-9]{6}\.[a-z0-9]{16}(?![a-z0-9])")
+TOKEN_WITHIN = re.compile(r"(?<![a-z0-9])[a-z0-9]{6}\.[a-z0-9]{16}(?![a-z0-9])")
 _CREDENTIALS = re.compile(r"(?<=://)[^/@ ]*:[^/@ ]*@")
 _EFFECTS = ("NoSchedule", "PreferNoSchedule", "NoExecute")
 
@@ -52,7 +52,7 @@ def shown(value: Any) -> str:
         return "this number"
     if "PRIVATE KEY" in text:
         return "a private key"
-    text = _TOKEN_WITHIN.sub("<a bootstrap token>", text)
+    text = TOKEN_WITHIN.sub("<a bootstrap token>", text)
     text = _CREDENTIALS.sub("<credentials>@", text)
     text = text.encode("ascii", "backslashreplace").decode().replace("\n", " ")
     return text if len(text) <= 80 else f"{text[:77]}..."
@@ -61,7 +61,7 @@ def shown(value: Any) -> str:
 def shown_key(key: Any) -> str:
     """Return a mapping's key as a part of a path shows it."""
     plain = isinstance(key, str) and re.fullmatch(r"[A-Za-z0-9_./-]{1,63}", key)
-    return _TOKEN_WITHIN.sub("<a bootstrap token>", key) if plain else shown(key)
+    return TOKEN_WITHIN.sub("<a bootstrap token>", key) if plain else shown(key)
 
 
 def matching(pattern: re.Pattern[str], limit: int, wanted: str) -> Check:

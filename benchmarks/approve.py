@@ -37,6 +37,7 @@ from kube_node_identity import Identity  # noqa: E402
 from kubelet_csr_api import CLIENT_SIGNER, Requests  # noqa: E402
 from kubelet_csr_nodes import Nodes  # noqa: E402
 from lab.controlplane import ControlPlane  # noqa: E402
+from report import table  # noqa: E402
 from unit.ground import Ground  # noqa: E402
 
 TOKEN = "bench0.0123456789abcdef"
@@ -251,9 +252,7 @@ def main() -> None:
             fault = {"action": "delay", "seconds": options.delay_ms / 1000}
             bench.admin.request("POST", "/lab/faults", fault)
         numbers = measure(bench, not options.no_shell_line)
-    width = max(map(len, numbers))
-    for name, value in numbers.items():
-        print(f"{name:{width}}  {value}")
+    table(numbers)
     print(json.dumps(numbers))
 
 

@@ -30,6 +30,7 @@ from lab.controlplane import ControlPlane
 from lab.fleet import SERVING_SIGNER, Fleet, Pace
 from lab.master import Master
 from lab.network import Loopback, free_port
+from report import table
 from storm import Cpu, Memory
 
 DAY_SECONDS = 86_400
@@ -126,9 +127,7 @@ def main() -> None:
             Master(folder / "master", Loopback(), more) as master,
         ):
             numbers = measure(Fleet(master, plane, options.nodes), options)
-    width = max(map(len, numbers))
-    for key, value in numbers.items():
-        print(f"{key:{width}}  {value}")
+    table(numbers)
     print(json.dumps(numbers))
 
 

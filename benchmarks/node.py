@@ -23,6 +23,7 @@ from lab.highstate import summarize  # noqa: E402
 from lab.lab import Lab  # noqa: E402
 from lab.machine import Machine  # noqa: E402
 from nodes.conftest import changed, services  # noqa: E402
+from report import table  # noqa: E402
 
 SLOWEST = 5
 
@@ -89,9 +90,7 @@ def main() -> None:
         raise SystemExit(reason)
     with Lab("bench-node", nodes=1) as lab:
         numbers, noop = measure(lab)
-    width = max(map(len, numbers))
-    for name, value in numbers.items():
-        print(f"{name:{width}}  {value}")
+    width = table(numbers)
     slowest = sorted(noop.values(), key=lambda state: -state["duration"])[:SLOWEST]
     for state in slowest:
         print(f"{'':{width}}  {state['duration'] / 1000:.2f} {state['__id__']}")

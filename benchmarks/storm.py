@@ -32,6 +32,7 @@ from lab.controlplane import ControlPlane  # noqa: E402
 from lab.fleet import Faults, Fleet, Pace  # noqa: E402
 from lab.master import Master  # noqa: E402
 from lab.network import Loopback, free_port  # noqa: E402
+from report import table  # noqa: E402
 
 DROPPED = "TaskPool queue is full"
 SAMPLE_SECONDS = 0.5
@@ -181,9 +182,7 @@ def main() -> None:
             Master(folder / "master", loopback, more) as master,
         ):
             numbers = measure(Fleet(master, plane, options.nodes), options)
-    width = max(map(len, numbers))
-    for key, value in numbers.items():
-        print(f"{key:{width}}  {value}")
+    table(numbers)
     print(json.dumps(numbers))
 
 

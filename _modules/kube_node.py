@@ -10,7 +10,6 @@ import shutil
 import sys
 import tempfile
 import time
-from dataclasses import asdict
 from datetime import datetime, timezone
 from pathlib import Path
 
@@ -20,7 +19,6 @@ import kube_node_certificates
 import kube_node_files
 import kube_node_merge
 import kube_node_parameters
-import kube_node_preflight
 import kube_node_proc
 import kube_node_proxy
 import kube_node_sources
@@ -28,7 +26,6 @@ import kube_node_systemd
 import kube_node_units
 import salt.utils.files
 import salt.utils.secret
-from kube_node_findings import ERROR, Finding
 from salt.exceptions import CommandExecutionError
 
 log = logging.getLogger(__name__)
@@ -302,56 +299,6 @@ def _has_client_certificate(node):
     if kube_node_certificates.look(path, time.time()).usable:
         return path not in __salt__["kube_node_certificate.leaving"]()
     return __salt__["kube_node_certificate.adoptable"]()
-
-
-def preflight():
-    """
-    Look for what stands in the way of this machine's becoming a node, and change nothing.
-
-    Returns a list of ``{name, severity, found, fix}``, the errors first. The severity is ``error``,
-    ``warning`` or ``info``; what the pillar accepts (``preflight.accept``) is an info. docs/preflight.md has
-    them all.
-
-    CLI Example:
-
-    .. code-block:: bash
-
-        salt '*' kube_node.preflight
-        salt-call kube_node.preflight
-    """
-    node = _parameters()
-    found = kube_node_preflight.judge(node, __salt__["kube_node_machine.facts"]())
-    wanting = [
-        *_wanting_files(node["brought"]),
-        *_wanting_certificates(node["certificates"]["static"]),
-        *_wanting_binaries(node["binaries"]),
-    ]
-    return [asdict(one) for one in (*wanting, *found)]
-
-
-def _wanting_files(brought):
-    """Find which of the files that the operator puts there are not."""
-    for file in brought:
-        if not Path(file["path"]).is_file():
-            name, _, rest = file["fault"].partition(": ")
-            found, _, fix = rest.partition(", ")
-            yield Finding(name, ERROR, found, fix)
-
-
-def _wanting_certificates(certificates):
-    """Check the certificates that the pillar delivers."""
-    for one in certificates:
-        if wrong := __salt__["kube_node_certificate.delivered_fault"](one["name"]):
-            name = f"certificates.{one['name']}.certificate"
-            yield Finding(name, ERROR, f"it {wrong}", "deliver another one")
-
-
-def _wanting_binaries(binaries):
-    """Compare sources with the checksums of the pillar; where a program is right nothing is fetched."""
-    for binary in (*binaries["files"], *filter(None, [binaries["runtime"]])):
-        release = {key: binary[key] for key in ("path", "source", "sha256", "whole")}
-        if fault := __salt__["kube_node_binaries.fault"](**release):
-            yield Finding(binary["keys"][fault["key"]], ERROR, fault["found"], fault["fix"])
 
 
 def _machine():

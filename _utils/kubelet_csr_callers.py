@@ -19,7 +19,7 @@ LATE_SECONDS = 10
 # Requests of nodes whose pillar must be compiled first, a tenth of a second each, keep no others waiting.
 COLD = 16
 
-Approved = Mapping[tuple[str | None, str], datetime]
+Answered = Mapping[tuple[str | None, str], datetime]
 
 
 @dataclass
@@ -113,11 +113,11 @@ class Callers:
         self.hear(waiting)
         return [*([Knock(None)] if self._sweeps else []), *self._unheard.values()]
 
-    def answer(self, approved: Approved) -> None:
+    def answer(self, answered: Answered) -> None:
         """Make the tokens valid of those who lack a certificate, and wait for their requests.
 
         Args:
-            approved: by node and what it lacked, when its last certificate was approved.
+            answered: by node and what it lacked, until when its knocks had their answer.
 
         Raises:
             ApiError: the API server cannot be asked; the knocks stay unheard.
@@ -131,7 +131,7 @@ class Callers:
             minion: {
                 lack
                 for lack in self._lacks(knocks[minion])
-                if not self._is_late(knocks[minion], lack, approved.get((owner.name, lack)))
+                if not self._is_late(knocks[minion], lack, answered.get((owner.name, lack)))
             }
             for minion, owner in owners.items()
         }
@@ -200,11 +200,11 @@ class Callers:
         attested = self._ground.attestation(minion)
         return bool(attested["client_cert_sha256"]) if attested else None
 
-    def _is_late(self, knock: Knock, lack: str, approved: datetime | None) -> bool:
-        """Tell whether a knock is from before its certificate was approved. One from after that is of a
-        kubelet that crashed meanwhile; of one without a time it is not known, for a moment."""
+    def _is_late(self, knock: Knock, lack: str, answered: datetime | None) -> bool:
+        """Tell whether a knock had its answer before it came. One from after that is of a kubelet that
+        crashed meanwhile; of one without a time it is not known, for a moment."""
         if knock.stamp:
-            return knock.is_before(approved)
+            return knock.is_before(answered)
         return time.monotonic() - self._given.get((knock.minion, lack), float("-inf")) < LATE_SECONDS
 
     def _ready(self, names: Iterable[str]) -> set[str]:

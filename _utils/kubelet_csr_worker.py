@@ -8,7 +8,7 @@ its minion waits. Knocks that come meanwhile join the work. Pure of Salt: what t
 import threading
 import time
 from collections.abc import Callable, Iterable
-from datetime import datetime
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import kubelet_csr_facts
@@ -30,6 +30,8 @@ LOOK_SECONDS = 8
 LINGER_SECONDS = 1.0
 # kube-controller-manager signs some 20 requests a second, so that it takes a minute for a thousand.
 ISSUE_SECONDS = 300
+# By then a kubelet has taken the certificate that is there, and its minion has seen that.
+TAKEN_SECONDS = 1
 _ATTESTED = ("credential", "attested_key")
 
 Request = dict[str, Any]
@@ -63,6 +65,7 @@ class Worker:
         self.settings, self.record, self.mail = settings, record, mail
         self.nodes = Nodes(requests.api)
         self._known: dict[str, Request] = {}
+        self._signed: dict[str, datetime] = {}
         self._judged: dict[str, tuple[str, Decision, float]] = {}
         self._callers = Callers(cluster, ground, self.nodes, tokens, settings.wait_seconds)
         # By request: whose it is, and until when its certificate is waited for. A token whose certificate did
@@ -123,24 +126,30 @@ class Worker:
             self._known = {request["metadata"]["name"]: request for request in what.requests}
         elif what["type"] == "DELETED":
             name = what["object"]["metadata"]["name"]
-            self._known.pop(name, None)
-            self._judged.pop(name, None)
+            for kept in (self._known, self._judged, self._signed):
+                kept.pop(name, None)
         else:
-            self._known[what["object"]["metadata"]["name"]] = what["object"]
+            name = what["object"]["metadata"]["name"]
+            if _certificate(what["object"]) and not _certificate(self._known.get(name)):
+                self._signed[name] = datetime.now(timezone.utc) + timedelta(seconds=TAKEN_SECONDS)
+            self._known[name] = what["object"]
 
-    def _approved(self) -> dict[tuple[str | None, str], datetime]:
-        """Return, by node and what it lacked, when its last certificate was approved."""
+    def _answered(self) -> dict[tuple[str | None, str], datetime]:
+        """Return, by node and what it lacked, until when its knocks had their answer: while a certificate is
+        on its way its kubelet still lacks it, and knocks."""
         found: dict[tuple[str | None, str], datetime] = {}
-        for request in self._known.values():
+        now = datetime.now(timezone.utc)
+        for name, request in self._known.items():
             if approved := _approval(request):
                 key = (kubelet_csr_facts.outline(request).node, _lack(request["spec"].get("signerName")))
-                found[key] = max(approved, found.get(key, approved))
+                at = now if name in self._issuing else self._signed.get(name, approved)
+                found[key] = max(at, found.get(key, at))
         return found
 
     def _look(self) -> None:
         """Answer those who knocked, judge what is to be judged, and do what follows from it."""
         if self._callers.any_unheard:
-            self._callers.answer(self._approved())
+            self._callers.answer(self._answered())
         waited = self._callers.nodes()
         todo = [request for request in self._known.values() if self._is_due(request, waited)]
         names = {kubelet_csr_facts.outline(request).node for request in todo}

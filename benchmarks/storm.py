@@ -111,6 +111,7 @@ def measure(fleet: Fleet, options: argparse.Namespace) -> dict[str, Any]:
     if options.renew:
         fleet.attest()
         fleet.register()
+    master.await_reactor()
     log_begins = master.log.stat().st_size
     before = len(plane.requests_of(APPROVER))
     pace = Pace(spread=options.spread, request=options.request, pause=options.pause, again=options.again)

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta, timezone
 import kubelet_csr_worker
 import pytest
 from kube_node_knocks import CLIENT, SERVING, Knock
+from lab.apiserver.signer import Controllers
 from lab.waiting import until
 from unit.ground import Ground, derived
 
@@ -17,6 +18,7 @@ from integration.worker.parts import (
     LOOKED,
     MADE,
     ONE,
+    REMOVED,
     SECONDS,
     TWO,
     WATCHED,
@@ -80,6 +82,33 @@ def stamped(seconds: float) -> Knock:
     """Return a knock that was fired so many seconds from now."""
     at = datetime.now(timezone.utc) + timedelta(seconds=seconds)
     return knock(ONE)._replace(stamp=at.isoformat())
+
+
+def test_a_knock_while_a_certificate_is_on_its_way_is_not_waited_for(cluster, work, monkeypatch):
+    monkeypatch.setattr(Controllers, "_sign", lambda *_: None)
+    monkeypatch.setattr(kubelet_csr_worker, "ISSUE_SECONDS", 5)
+    running = work(Ground.of(ONE), knock(ONE))
+    Kubelet(cluster, ONE).join()
+    until(lambda: running.told, "an approval", SECONDS)
+    second = int(time.time()) + 1
+    until(lambda: int(time.time()) > second, "the second after the next", SECONDS)
+    start = time.monotonic()
+    running.mail.put(stamped(0))
+    running.end()
+    assert time.monotonic() - start < SECONDS / 2
+
+
+def test_a_knock_before_its_kubelet_took_the_certificate_makes_no_token_valid_again(
+    cluster, work, monkeypatch
+):
+    monkeypatch.setattr(kubelet_csr_worker, "LINGER_SECONDS", 3)
+    running = work(Ground.of(ONE), knock(ONE))
+    kubelet = Kubelet(cluster, ONE)
+    kubelet.certificate(kubelet.join())
+    until(lambda: REMOVED in asked(cluster), "a token that is removed", SECONDS)
+    running.mail.put(stamped(+1))
+    running.end()
+    assert asked(cluster).count(MADE) == 1
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 
 from .api import Api
@@ -22,7 +22,9 @@ async def play(orders: Orders) -> Report:
     with ThreadPoolExecutor(1) as thread:
         bus = await loop.run_in_executor(thread, Bus, orders.sockets)
 
-        def fire(*knock: object) -> float:
+        def fire(is_due: Callable[[], bool], *knock: object) -> float:
+            if not is_due():
+                return 0.0
             bus.knock(*knock)
             return time.time()
 

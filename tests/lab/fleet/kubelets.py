@@ -33,7 +33,8 @@ class Kubelet:
         signer: Whom it asks.
         pace: When it does things.
         faults: What goes wrong with it.
-        knock: Fires the minion's knock; what it returns is awaited.
+        knock: Fires the minion's knock when its turn comes, if it is still due then by its first argument;
+            the time, or 0, that it returns is awaited.
     """
 
     def __init__(
@@ -125,12 +126,13 @@ class Kubelet:
         self.course.created = self.course.created or now
 
     async def _knock_once(self, beacon: bool = False) -> None:
-        if self._faults.silent or self._usable:
-            return
-        self.course.knocks += 1
         lacks = "serving" if self._signer == SERVING_SIGNER else "client"
-        fired = await self._knock(self.course.minion, self.token, lacks, beacon)
+        fired = await self._knock(self._is_due, self.course.minion, self.token, lacks, beacon)
+        self.course.knocks += bool(fired)
         self.course.knocked = self.course.knocked or fired
+
+    def _is_due(self) -> bool:
+        return not self._faults.silent and not self._usable
 
     async def _knock_again(self) -> None:
         pause = self._pace.again

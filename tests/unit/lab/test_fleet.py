@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -51,7 +52,9 @@ def run(
     seconds: float = 10,
     **pace: float,
 ) -> Course:
-    async def knock(*what: object) -> float:
+    async def knock(is_due: Callable[[], bool], *what: object) -> float:
+        if not is_due():
+            return 0.0
         server.knocks.append(what)
         return 1.0
 

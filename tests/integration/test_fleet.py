@@ -11,6 +11,7 @@ import kube_node_tokens
 import pytest
 from lab.controlplane import ControlPlane
 from lab.fleet import CLUSTER, Faults, Fleet, Pace
+from lab.fleet.minions import Bus
 from lab.master import Master
 from lab.network import Loopback, free_port
 from lab.waiting import until
@@ -57,8 +58,19 @@ def test_sweep_lets_in_a_fleet_whose_knocks_are_all_lost(fleet):
 def test_knocks_that_the_reactors_queue_drops_keep_nobody_out(fleet):
     many = fleet(100, reactor_worker_threads=1, reactor_worker_hwm=5)
     many.warm()
-    assert many.knock(replace(QUICK, again=0), seconds=60).lost == []
+    with many.started(replace(QUICK, again=0), seconds=60) as process:
+        knock_of_strangers(many.master, 400)
+        report = many.report(process)
+    assert (report.knocks, report.lost) == (100, [])
     assert "TaskPool queue is full" in many.master.log.read_text()
+
+
+def knock_of_strangers(master: Master, count: int) -> None:
+    """Fire knocks of minions that the master does not know."""
+    bus = Bus(str(master.sockets))
+    for number in range(count):
+        bus.knock(f"stranger-{number}", None, "client", beacon=True)
+    bus.close()
 
 
 def test_master_that_is_killed_in_mid_pass_lets_all_in_when_it_is_back(fleet):

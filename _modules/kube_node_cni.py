@@ -51,7 +51,8 @@ def remember(network):
 
 def has_others():
     """
-    Tell whether another network's configuration is here than the bridge of ``network.plugin: none``.
+    Tell whether another network's configuration is here than the bridge of ``network.plugin: none``, and is
+    to stay: that of the network before goes, unless it still runs.
 
     CLI Example:
 
@@ -60,8 +61,10 @@ def has_others():
         salt '*' kube_node_cni.has_others
     """
     folder = __salt__["kube_node.parameters"]()["paths"]["cni_config"]
+    left = before()
+    going = kube_node_leftovers.NETWORKS[left].get("configuration", ()) if left and not runs(left) else ()
     found = __salt__["kube_node_machine.cni_files"](folder)
-    return found not in ([], [kube_node_needs.NETWORK_FILES["none"]])
+    return not {*found} <= {kube_node_needs.NETWORK_FILES["none"], *going}
 
 
 def runs(network):

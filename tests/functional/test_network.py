@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import importlib.util
+import sys
 from hashlib import sha256
 from pathlib import Path
 from types import ModuleType
 
+import kube_node_kept
 import kube_node_manifest
 import pytest
 from unit import manifests
@@ -77,18 +79,36 @@ def test_a_network_that_still_runs_is_left_alone(machine, test: bool):
     assert "kube_node.orchestrate.network" in found["comment"]
 
 
+@pytest.fixture
+def has_others(modules, node, tmp_path: Path, monkeypatch):
+    """Return a function that asks whether another network is here, by files and a program that runs."""
+    folder, processes = tmp_path / "net.d", tmp_path / "proc"
+    network = {"plugin": "none", "pod_subnet": "172.20.1.0/24"}
+    node(pillar({"paths": {"cni_config": str(folder)}, "network": network}))
+    found = modules.kube_node_cni.has_others
+    monkeypatch.setattr(sys.modules[found.__module__], "PROC", processes)
+
+    def ask(files: list[str], program: str = "init") -> bool:
+        for path in (*(folder / name for name in files), processes / "1" / "comm"):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(f"{program}\n")
+        return found()
+
+    return ask
+
+
 @pytest.mark.parametrize(
     ("files", "others"),
     [([], False), (["10-default.conf"], False), (["10-calico.conflist", "10-default.conf"], True)],
 )
-def test_the_bridge_is_not_laid_beside_another_network(modules, node, tmp_path: Path, files, others: bool):
-    folder = tmp_path / "net.d"
-    folder.mkdir()
-    for name in files:
-        (folder / name).touch()
-    network = {"plugin": "none", "pod_subnet": "172.20.1.0/24"}
-    node(pillar({"paths": {"cni_config": str(folder)}, "network": network}))
-    assert modules.kube_node_cni.has_others() is others
+def test_the_bridge_is_not_laid_beside_another_network(has_others, files, others: bool):
+    assert has_others(files) is others
+
+
+@pytest.mark.parametrize(("program", "others"), [("init", False), ("flanneld", True)])
+def test_what_is_left_of_the_network_before_makes_way_for_the_bridge(has_others, program, others: bool):
+    kube_node_kept.write(kube_node_kept.NETWORK, "flannel\n")
+    assert has_others(["10-flannel.conflist"], program) is others
 
 
 @pytest.fixture
@@ -133,12 +153,12 @@ def test_rules_that_could_not_be_removed_are_tried_again(proxy):
 
 
 @pytest.fixture
-def calico(formula: Path, minion_opts, tmp_path: Path):
+def calico(formula: Path, modules, tmp_path: Path):
     """Return a function that reads calico's manifest from a file as the master does, with its digest."""
 
     def read(text: str, digest: str | None = None, there: bool = True):
         module = loaded(formula, "_modules/kube_node_network")
-        module.__opts__ = {**minion_opts, "cachedir": str(tmp_path / "cache")}
+        module.__salt__ = modules
         file = tmp_path / "calico.yaml"
         if there:
             file.write_text(text)

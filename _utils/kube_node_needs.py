@@ -15,6 +15,8 @@ import kube_node_versions as versions
 Tree = dict[str, Any]
 # The plugin's own file, by which it is known (their manifests' default names).
 NETWORK_FILES = {"none": "10-default.conf", "calico": "10-calico.conflist", "flannel": "10-flannel.conflist"}
+# What kube-proxy calls beside iptables, by its mode (pkg/proxy/{ipvs,nftables}/proxier.go).
+PROXY_PACKAGES = {"ipvs": ["ipset"], "nftables": ["nftables"]}
 # Before this kernel IPv4's connection tracking was a module of its own.
 ONE_CONNTRACK = (4, 19)
 
@@ -36,10 +38,9 @@ def sysctl(tree: Tree, facts: Tree) -> dict[str, Any]:
 
 
 def packages(tree: Tree) -> list[str]:
-    """Return the packages of the machine's family, with ipvs' own where that is kube-proxy's mode."""
-    listed = tree["os"]["packages"]
-    ipvs = tree["kube_proxy"]["config"].get("mode") == "ipvs"
-    return sorted({*listed, "ipset"}) if listed and ipvs else sorted(listed)
+    """Return the packages of the machine's family, with those of kube-proxy's mode."""
+    listed, mode = tree["os"]["packages"], str(tree["kube_proxy"]["config"].get("mode"))
+    return sorted({*listed, *PROXY_PACKAGES.get(mode, ())}) if listed else []
 
 
 def preflight(tree: Tree, families: list[str], facts: Tree) -> Tree:

@@ -32,7 +32,8 @@ MIRROR = "http://deb.debian.org/debian"
 FILES = Path(__file__).with_name("image_files")
 PACKAGES = (
     *("systemd", "systemd-sysv", "dbus", "procps", "kmod", "util-linux", "ca-certificates", "python3"),
-    *("iproute2", "iptables", "iputils-ping", "conntrack", "socat", "ebtables", "ethtool", "ipset"),
+    *("iproute2", "iptables", "nftables", "ipset", "ebtables", "ethtool", "conntrack", "socat"),
+    "iputils-ping",
     *("containerd", "runc", "containernetworking-plugins", "docker.io"),
 )
 # What compiles Salt's timelib; it stays out of the image.

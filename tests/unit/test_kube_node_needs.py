@@ -9,6 +9,7 @@ import pytest
 from unit.nodes import compiled, faults, pillar
 
 IPVS = {"kube_proxy": {"config": {"mode": "ipvs"}}}
+NFTABLES = {"kube_proxy": {"config": {"mode": "nftables"}}}
 
 
 def ports(change: dict[str, Any]) -> list[int]:
@@ -87,6 +88,7 @@ def test_what_the_kubelet_protects_is_set_where_it_insists():
         ("Debian", {}, ["conntrack", "ebtables", "ethtool", "iptables", "socat"]),
         ("Debian", IPVS, ["conntrack", "ebtables", "ethtool", "ipset", "iptables", "socat"]),
         ("RedHat", {}, ["conntrack-tools", "ethtool", "iptables", "socat"]),
+        ("RedHat", NFTABLES, ["conntrack-tools", "ethtool", "iptables", "nftables", "socat"]),
         ("Suse", {}, ["conntrack-tools", "ebtables", "ethtool", "iptables", "socat"]),
         ("Arch", {}, []),
         ("Debian", IPVS | {"os": {"packages": []}}, []),

@@ -18,7 +18,7 @@ from lab.component.decode import DecodeError
 from lab.component.flags import CommandLine, FlagError
 from lab.component.kubeconfig import KubeconfigError
 
-from . import settings, validation
+from . import rules, settings, validation
 from .proxy import Proxy
 from .settings import Settings
 
@@ -36,8 +36,10 @@ def main(version: str, facts: Facts) -> None:
     if sys.argv[1:] == ["--help-lab"]:
         sys.exit(print(process.HELP))
     found = _settings(claim, _command_line(claim))
-    if found.flags.values.get("cleanup") or found.flags.values.get("init-only"):
-        # There are no rules to take away and none to lay down.
+    if found.flags.values.get("cleanup"):
+        rules.clean_up()
+        return
+    if found.flags.values.get("init-only"):
         return
     process.end_on_crash()
     # kube-proxy handles no signals: the first one ends it.

@@ -19,6 +19,7 @@ from lab.component.http_server import Answer
 from lab.component.klog import quote
 from lab.component.kubeconfig import ClientConfig, KubeconfigError
 
+from . import rules
 from .settings import Settings
 
 #: Seconds for which a node is waited for, and with how many tries in minors that ask again and again.
@@ -57,6 +58,7 @@ class Proxy:
                 "the --bind-address flag",
             )
         klog.info("server_linux.go:132", f"Using {self._settings.mode} Proxier")
+        rules.lay_down(self._settings.mode)
         self._serve()
         klog.info("server.go:544", "Version info", version=f"v{claim.version}")
         for kind, path in self._kinds.items():

@@ -55,6 +55,17 @@ def test_with_its_node_it_is_healthy_and_quiet(machine, cluster):
     assert "Can't determine" not in proxy.log
 
 
+def test_its_rules_stay_until_they_are_cleaned_up(machine, cluster):
+    make_node(cluster)
+    proxy, health, _ = start(machine, cluster, "1.36.2")
+    becomes(f"{health}/healthz", 200)
+    proxy.stop()
+    marks = machine.root / "run/kube-proxy-double"
+    assert [path.name for path in marks.iterdir()] == ["iptables"]
+    machine.run("kube-proxy", "1.36.2", "--cleanup")
+    assert not marks.exists()
+
+
 def test_without_its_node_1_36_says_so_and_is_not_healthy(machine, cluster):
     proxy, health, _ = start(machine, cluster, "1.36.2", "nobody")
     proxy.logged('"Timed out waiting for node to exist" node="nobody"')

@@ -16,16 +16,18 @@ import kube_node_calico
 import kube_node_flannel
 import kube_node_manifest
 import kube_node_milestones
+import kube_node_network
 import kube_node_parameters
 import kube_node_rollout
 import kube_node_sources
 import kube_node_versions
-import salt.fileclient
-import salt.utils.hashutils
 import salt.utils.minions
-from salt.exceptions import CommandExecutionError, MinionError
+from salt.exceptions import CommandExecutionError
 
 __virtualname__ = "kube_node_network"
+
+# So many minions are named at once.
+MOST = 5
 
 
 def __virtual__():
@@ -87,20 +89,46 @@ def apply(cluster, wait_seconds=300, adopt=False, test=False):
 
 
 def _node(cluster, sources):
-    """Return the parameters of the first of the cluster's nodes."""
+    """Return the parameters of one of the cluster's nodes; all must be of one network.
+
+    What each says of it is known by the register. Of minions that do not say the same in their pillars one
+    each is looked at with all its layers: one may say what another has by default.
+    """
     identities = __salt__["kube_node_minions.identities"](sorted(__salt__["kube_node_minions.accepted"]()))
-    minions = [minion for minion, found in sorted(identities.items()) if found and found.cluster == cluster]
-    if not minions:
+    alike = {}
+    for minion, found in sorted(identities.items()):
+        if found and found.cluster == cluster:
+            alike.setdefault(found.network, []).append(minion)
+    if not alike:
         raise CommandExecutionError(
             f"cluster {cluster}: no accepted minion's pillar has cluster.name: {cluster}"
         )
-    pillar = __salt__["kube_node_minions.pillar"](minions[0])
+    (first, *_), *others = alike.values()
+    node = _parameters(first, sources)
+    wrong = [
+        f"{', '.join(keys)} of {_named(minions)}"
+        for minions in others
+        if (keys := kube_node_network.differing(node, _parameters(minions[0], sources)))
+    ]
+    if wrong:
+        told = f"by {first} the network is another than by {'; '.join(wrong)}"
+        raise CommandExecutionError(f"cluster {cluster}: {told}: let their pillars say the same")
+    return node
+
+
+def _named(minions):
+    more = f" and {len(minions) - MOST} more" if len(minions) > MOST else ""
+    return f"{', '.join(minions[:MOST])}{more}"
+
+
+def _parameters(minion, sources):
+    pillar = __salt__["kube_node_minions.pillar"](minion)
     if pillar is None:
-        remedy = f"salt {minions[0]} kube_node.parameters names each"
-        raise CommandExecutionError(f"The kube_node pillar of {minions[0]} has faults, {remedy}")
-    grains = salt.utils.minions.get_minion_data(minions[0], __opts__)[1] or {}
+        remedy = f"salt {minion} kube_node.parameters names each"
+        raise CommandExecutionError(f"The kube_node pillar of {minion} has faults, {remedy}")
+    grains = salt.utils.minions.get_minion_data(minion, __opts__)[1] or {}
     machine = {
-        "id": minions[0],
+        "id": minion,
         "address": None,
         "salt_call": "",
         "os_family": grains.get("os_family"),
@@ -110,7 +138,7 @@ def _node(cluster, sources):
     try:
         return kube_node_parameters.compile_node(pillar, machine, sources)
     except kube_node_parameters.ParameterError as error:
-        told = f"The kube_node pillar of {minions[0]} cannot be used:\n{error}"
+        told = f"The kube_node pillar of {minion} cannot be used:\n{error}"
         raise CommandExecutionError(told) from None
 
 
@@ -148,15 +176,8 @@ def _check_subnets(api, node):
 
 
 def _fetched(source, sha256):
-    client = salt.fileclient.get_file_client({**__opts__, "file_client": "local"})
     try:
-        cached = client.cache_file(source, source_hash=sha256)
-    except MinionError as error:
-        raise kube_node_manifest.ManifestError(f"network.calico.manifest.source: {error}") from error
-    if not cached or not Path(cached).is_file():
-        raise kube_node_manifest.ManifestError(f"network.calico.manifest.source: {source} is not there")
-    digest = salt.utils.hashutils.get_hash(cached, "sha256")
-    if digest != sha256:
-        told = f"{sha256} is not the digest of {source}, which has {digest}: correct the one that is wrong"
-        raise kube_node_manifest.ManifestError(f"network.calico.manifest.sha256: {told}")
+        cached = __salt__["kube_node_binaries.fetched"](source, sha256)
+    except CommandExecutionError as error:
+        raise kube_node_manifest.ManifestError(f"network.calico.manifest.{error.key}: {error}") from error
     return Path(cached).read_text(encoding="utf-8", errors="replace")

@@ -7,6 +7,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, replace
 from typing import Any
 
+import kube_node_network as network
 import kube_node_schema as schema
 import kube_node_types as types
 
@@ -16,7 +17,8 @@ class Identity:
     """A minion as a node of a cluster; what the pillar does not say is empty.
 
     Its bootstrap token is one that the operator gave it, with that id; or, where `derives_token`, the one
-    that the master derives for it (`kube_node_tokens`), which has another id every day.
+    that the master derives for it (`kube_node_tokens`), which has another id every day. `network` stands for
+    what it says of the cluster's network (`kube_node_network.digest`).
     """
 
     minion_id: str
@@ -28,6 +30,7 @@ class Identity:
     service_cidr: str | None = None
     derives_token: bool = False
     bootstrap_user: str | None = None
+    network: str = ""
 
 
 def node_name(pillar: dict[str, Any], minion_id: str) -> str:
@@ -54,6 +57,7 @@ def identity(pillar: Any, minion_id: str) -> Identity | None:
         bootstrap_token_id=token.split(".")[0] if token else None,
         service_cidr=sound["cluster"].get("service_cidr"),
         bootstrap_user=certificates.get("bootstrap_user"),
+        network=network.digest(sound),
     )
 
 

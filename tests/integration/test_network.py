@@ -257,6 +257,15 @@ def test_without_its_kubeconfig_the_orchestration_says_how_to_get_one(orchestrat
     assert f"salt-run kube_node.grant_network {CLUSTER}" in told["comment"]
 
 
+def test_minions_whose_pillars_are_of_different_networks_stop_it(orchestrate, change_pillar, control_plane):
+    change_pillar("worker-2", lambda tree: tree["network"].update(mtu=1400))
+    for options in ({"test": True}, {}):
+        told = orchestrate(**options)
+        assert told["result"] is False
+        assert "by worker-1 the network is another than by network.mtu of worker-2" in told["comment"]
+    assert "kube-flannel" not in control_plane.kubectl("get", "ds,cm", "--namespace=kube-system")
+
+
 def test_nodes_without_a_part_of_the_pods_network_stop_it(orchestrate, control_plane):
     control_plane.apply(json.dumps({"apiVersion": "v1", "kind": "Node", "metadata": {"name": "worker-9"}}))
     try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import kube_node_network
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -39,6 +40,7 @@ def test_the_pillar_says_who_a_minion_is():
         addresses=("10.0.0.7", "2001:db8::7"),
         dns_names=("node-7", "node-7.example.org"),
         bootstrap_token_id="k3s9x2",
+        network=kube_node_network.digest(pillar()),
     )
 
 

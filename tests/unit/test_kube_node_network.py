@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import kube_node_network as network
 import pytest
 
-from unit.nodes import faults, pillar
+from unit.nodes import compiled, faults, pillar
 
 CALICO = {"network": {"plugin": "calico"}}
 
@@ -48,3 +49,34 @@ def test_a_contradiction_is_told_by_its_key(change, key: str):
 def test_wireguard_on_an_older_cluster_goes_with_an_image_of_ones_own():
     flannel = {"backend": "wireguard", "image": "registry.example.org/flannel:v0.28.9"}
     assert faults(pillar({"version": "1.18.20", "network": {"plugin": "flannel", "flannel": flannel}})) == []
+
+
+@pytest.mark.parametrize(
+    ("change", "keys"),
+    [
+        ({}, []),
+        ({"network": {"plugin": "calico"}}, []),  # as it is by default
+        ({"network": {"pod_subnet": "172.20.7.0/24"}}, []),  # each node's own
+        ({"network": {"mtu": 1400}}, ["network.mtu"]),
+        (
+            {"cluster": {"pod_cidr": "172.21.0.0/16"}, "network": {"flannel": {"backend": "host-gw"}}},
+            ["cluster.pod_cidr", "network.flannel.backend"],
+        ),
+    ],
+)
+def test_nodes_of_one_cluster_say_the_same_of_its_network(change, keys: list[str]):
+    assert network.differing(compiled({}), compiled(change)) == keys
+
+
+@pytest.mark.parametrize(
+    ("change", "same"),
+    [
+        ({"network": {"pod_subnet": "172.20.7.0/24"}}, True),
+        ({"node": {"labels": {"a": "b"}}}, True),
+        ({"network": {"mtu": 1400}}, False),
+        ({"cluster": {"pod_cidr": "172.21.0.0/16"}}, False),
+        ({"profile": "kubeasz-1.1"}, False),
+    ],
+)
+def test_pillars_that_say_the_same_of_the_network_are_known_by_a_digest(change, same: bool):
+    assert (network.digest(pillar(change)) == network.digest(pillar())) is same

@@ -12,6 +12,7 @@ from pathlib import Path
 import kube_api
 import kube_node_diagnosis
 import kube_node_ready as readiness
+import kube_node_rollout
 import kubelet_csr_api
 import salt.utils.path
 from salt.exceptions import CommandExecutionError
@@ -117,6 +118,7 @@ def diagnosis():
     node = __salt__["kube_node.parameters"]()
     certificates = __salt__["kube_node.certificates"]()
     found, fault = _own_node(node)
+    missing = _missing(node)
     unit, healthz = _units("kubelet")["kubelet.service"], _healthz(node)
     return kube_node_diagnosis.screen(
         {
@@ -128,7 +130,8 @@ def diagnosis():
             "object": found,
             "api": fault,
             "plugin": node["network"]["plugin"],
-            "missing": _missing(node),
+            "missing": missing,
+            "pods": _lacking_pods(node) if missing else [],
             "log": _log("kubelet", unit["started"] - (CRASH_SECONDS if healthz else 0)),
         }
     )
@@ -193,6 +196,18 @@ def _own_node(node):
         return _api(node).request("GET", f"{NODES}/{node['node']['name']}"), None
     except kube_api.ApiError as error:
         return None, None if error.status == 404 else f"not known: {error}"
+
+
+def _lacking_pods(node):
+    """Return why the network's own pod on this node has not brought its files, where that can be asked."""
+    plugin, name = node["network"]["plugin"], node["node"]["name"]
+    if plugin == "none":
+        return []
+    try:
+        pods, _ = _api(node).items("/api/v1/pods", {"fieldSelector": f"spec.nodeName={name}"})
+    except kube_api.ApiError:
+        return []
+    return kube_node_rollout.on_node(readiness.DAEMON_SETS[plugin], pods)
 
 
 def _own_requests(node, certificates):

@@ -24,7 +24,7 @@ def screen(found: Mapping[str, Any]) -> str:
         found: `node` (name), `unit` (`state`, `restarts`), `healthz` (None or what is wrong), `certificates`
             (`name`, `state`), `requests` (as the API server has them, None where they were not looked at),
             `object` (the Node or None), `api` (why the API server was not asked, or None), `plugin`,
-            `missing` (files of the network), `log` (lines).
+            `missing` (files of the network), `pods` (why they are), `log` (lines).
     """
     lines = klog.telling(found["log"])
     rows = [
@@ -35,7 +35,8 @@ def screen(found: Mapping[str, Any]) -> str:
         *(("request", line) for line in _requests(found)),
     ]
     if found["missing"]:
-        rows.append(("network", f"{found['plugin']}: {', '.join(found['missing'])} not there"))
+        lacking = f"{found['plugin']}: {', '.join(found['missing'])} not there"
+        rows.append(("network", "; ".join([lacking, *map(klog.without_secrets, found["pods"])])))
     log = [("log", lines[0]), *(("", line) for line in lines[1:])] if lines else [("log", "is empty")]
     return "\n".join(line for title, text in [*rows, *log] for line in _row(title, text))
 

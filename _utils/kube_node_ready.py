@@ -16,6 +16,8 @@ from kube_node_needs import NETWORK_FILES
 NONE, REGISTERED, READY, NETWORK = WAITS = ("none", "registered", "ready", "network")
 # What a network leaves on a node once its pod has run there, beside its CNI configuration.
 TRACES = {"calico": ["/var/lib/calico/nodename"], "flannel": ["/run/flannel/subnet.env"], "none": []}
+# Its DaemonSet, by the manifest that the orchestration lays down.
+DAEMON_SETS = {"calico": "calico-node", "flannel": "kube-flannel-ds"}
 # The message where nothing but the network is missing; of several reasons the kubelet makes a list.
 _NETWORK_ALONE = re.compile(r"(?:container )?runtime network not ready: ")
 _ANY_ADDRESS = {"0.0.0.0": "127.0.0.1", "::": "::1"}
@@ -81,7 +83,8 @@ def judge(
 def lacking_network(plugin: str, missing: Sequence[str]) -> str:
     """Say which files of a network are missing, and who brings them."""
     who = "the highstate" if plugin == "none" else f"{plugin}'s own pod on this node"
-    return f"{' and '.join(missing)} {'is' if len(missing) == 1 else 'are'} not there yet, {who} writes it"
+    are, them = ("is", "it") if len(missing) == 1 else ("are", "them")
+    return f"{' and '.join(missing)} {are} not there yet, {who} writes {them}"
 
 
 def condition(found: Mapping[str, Any], kind: str) -> Mapping[str, Any] | None:

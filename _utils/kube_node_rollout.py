@@ -60,6 +60,21 @@ def reasons(pods: list[dict[str, Any]]) -> Iterator[str]:
             yield f"{pod['metadata']['name']} on {node}: {why}"
 
 
+def on_node(name: str, pods: list[dict[str, Any]]) -> list[str]:
+    """Say why a DaemonSet's pod on a node is not ready.
+
+    Args:
+        name: the DaemonSet's.
+        pods: all those of the node.
+    """
+    own = [
+        pod
+        for pod in pods
+        if any(owner["name"] == name for owner in pod["metadata"].get("ownerReferences") or ())
+    ]
+    return [*reasons(own)] if own else [f"no pod of the DaemonSet {name} is on this node"]
+
+
 def _late(api: Api, kind: str, namespace: str, name: str) -> str:
     try:
         workload = api.request("GET", f"/apis/apps/v1/namespaces/{namespace}/{kind.lower()}s/{name}")

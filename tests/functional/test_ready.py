@@ -148,6 +148,21 @@ def test_a_node_whose_network_is_waited_for_does_not(states, kubelet):
     assert ready(states, "network")[0] is False
 
 
+def test_the_pod_that_would_bring_the_network_is_told_of(states, kubelet):
+    def told() -> str:
+        return " ".join(ready(states, "network")[1].split())
+
+    report(kubelet, "False", NETWORK)
+    assert "no pod of the DaemonSet calico-node is on this node" in told()
+    path = "/api/v1/namespaces/kube-system/pods"
+    owner = {"apiVersion": "apps/v1", "kind": "DaemonSet", "name": "calico-node", "uid": "1"}
+    metadata = {"name": "calico-node-x", "ownerReferences": [owner]}
+    made = kubelet.make(path, {"metadata": metadata, "spec": {"nodeName": "worker-1"}})
+    status = {"phase": "Pending", "message": "no such image"}
+    kubelet.call("PUT", f"{path}/calico-node-x/status", {**made, "status": status})
+    assert "calico-node-x on worker-1: no such image" in told()
+
+
 def test_a_kubelet_that_is_not_healthy_is_not_asked_for_its_node(states, kubelet, healthz):
     report(kubelet)
     healthz.code = 500

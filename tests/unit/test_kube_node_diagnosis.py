@@ -21,6 +21,7 @@ GOOD: dict[str, Any] = {
     "api": None,
     "plugin": "calico",
     "missing": [],
+    "pods": [],
     "log": [],
 }
 
@@ -64,6 +65,11 @@ def test_conditions_count_while_the_kubelet_reports():
 
 def test_what_the_network_lacks_is_named():
     assert "network       calico: /a, /b not there" in screen(missing=["/a", "/b"])
+
+
+def test_the_networks_own_pod_says_why():
+    found = screen(missing=["/a"], pods=["calico-node-x on worker-1: calico-node ErrImagePull"])
+    assert "network       calico: /a not there; calico-node-x on worker-1: calico-node ErrImagePull" in found
 
 
 @pytest.mark.parametrize(

@@ -51,7 +51,7 @@ def test_a_node_that_lacks_but_the_network_of_others_has_come_as_far_as_it_can()
     assert judge(node("False", NETWORK)) == (
         True,
         "worker-1 is registered and lacks its network alone: /etc/cni/net.d/10-calico.conflist and "
-        "/var/lib/calico/nodename are not there yet, calico's own pod on this node writes it",
+        "/var/lib/calico/nodename are not there yet, calico's own pod on this node writes them",
     )
 
 

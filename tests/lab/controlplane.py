@@ -45,6 +45,7 @@ class ControlPlane:
         netns: The network namespace (a name below /run/netns) for all that runs, kubectl as well.
         version: The Kubernetes version that the double claims to be; the real one is what it is.
         service_cidr: The range of service addresses; its first one is the API server's.
+        pod_cidr: The range of which each node gets a part; None for none.
         signing_duration: How long the certificates are valid that it signs, as Go writes it.
         audited: The user whose requests `requests_of` can tell.
     """
@@ -55,6 +56,7 @@ class ControlPlane:
     netns: str | None = None
     version: str = "1.36.2"
     service_cidr: str = "10.68.0.0/16"
+    pod_cidr: str | None = None
     signing_duration: str = "8760h"
     audited: str | None = None
     _running: dict[str, subprocess.Popen] = field(default_factory=dict, init=False, repr=False)
@@ -178,7 +180,7 @@ class ControlPlane:
 
     def _start_double(self) -> None:
         program = [sys.executable, "-m", "lab.apiserver", f"--version={self.version}"]
-        self._run("apiserver", program, {**self._serving(), **self._signing()})
+        self._run("apiserver", program, {**self._serving(), **self._controllers()})
         self._await("get", "--raw=/readyz")
 
     def _start_real(self) -> None:
@@ -212,9 +214,11 @@ class ControlPlane:
             "tls-private-key-file": pair.key,
         }
 
-    def _signing(self) -> dict[str, object]:
+    def _controllers(self) -> dict[str, object]:
         """What kube-controller-manager and the double are told alike."""
+        parts = {"allocate-node-cidrs": "true", "cluster-cidr": self.pod_cidr} if self.pod_cidr else {}
         return {
+            **parts,
             "cluster-signing-cert-file": self.ca_file,
             "cluster-signing-key-file": self._ca.key,
             "cluster-signing-duration": self.signing_duration,
@@ -258,7 +262,7 @@ class ControlPlane:
 
     def _kube_controller_manager(self) -> dict[str, object]:
         return {
-            **self._signing(),
+            **self._controllers(),
             "kubeconfig": self.kubeconfig("system:kube-controller-manager"),
             "kube-api-qps": 200,  # at the default of 20 its start takes six seconds more
             "kube-api-burst": 400,

@@ -190,6 +190,7 @@ def control_plane_of(name: str, version: str = "1.36.2") -> ControlPlane:
         netns=network_of(name).name,
         version=version,
         service_cidr=cluster.SERVICE_CIDR,
+        pod_cidr=cluster.POD_CIDR,
     )
 
 

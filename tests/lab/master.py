@@ -183,6 +183,13 @@ class Master:
                     return fingerprints
         raise waiting.TimedOut(f"not heard within {seconds:g} s: {', '.join(sorted(started))}")
 
+    def forget(self, *machines: Machine) -> None:
+        """Deletes the keys of machines, as before they are installed anew."""
+        ids = ",".join(machine.minion_id for machine in machines)
+        done = self._run("salt-key", "--yes", f"--delete={ids}")
+        if done.returncode:
+            raise MasterError(f"salt-key could not delete the keys: {done.stderr.strip()}")
+
     def salt(self, target: str, *arguments: str, timeout: int = 60) -> dict[str, object]:
         """Runs an execution function on minions; returns what each answered, by minion id."""
         return self._json("salt", "--static", f"--timeout={timeout}", target, *arguments)

@@ -1,49 +1,56 @@
 """Pods without containers: network namespaces of a machine that its CNI plugins put on the network.
 
-As the runtime does it, by the configuration in /etc/cni/net.d. Between the bridges of two machines nobody
-lays routes with `network.plugin: none`; the lab does, by each node's static subnet, as a router would.
+As the runtime does it (libcni), by the first configuration in /etc/cni/net.d. Between the bridges of two
+machines nobody lays routes with `network.plugin: none`; the lab does, by each node's static subnet, as a
+router would.
 """
 
 from __future__ import annotations
 
 import json
 import shlex
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 from lab.machine import Machine
 
-CONFIGURATION = "/etc/cni/net.d/10-default.conf"
+FOLDER = "/etc/cni/net.d"
+BRIDGE = f"{FOLDER}/10-default.conf"
 PLUGINS = "/usr/lib/cni"
 
 
 @dataclass(frozen=True)
 class Pod:
-    """A network namespace of a machine, with the address that the plugin gave it."""
+    """A network namespace of a machine, with the address that the plugins gave it."""
 
     machine: Machine
     name: str
     address: str
+    plugins: list[dict[str, Any]] = field(repr=False)
 
     def run(self, *argv: str, check: bool = True) -> str:
         """Run a command in the pod's network; return what it printed."""
         return self.machine.run("ip", "netns", "exec", self.name, *argv, check=check).stdout
 
-    def reaches(self, address: str) -> bool:
-        """Tell whether one packet comes back from an address."""
-        command = ("ip", "netns", "exec", self.name, "ping", "-c1", "-W5", address)
+    def reaches(self, address: str, *options: str) -> bool:
+        """Tell whether one packet comes back from an address; `options` are ping's."""
+        command = ("ip", "netns", "exec", self.name, "ping", "-c1", "-W5", *options, address)
         return self.machine.run(*command, check=False).returncode == 0
 
     def remove(self) -> None:
         """Take it off the network, as the runtime does."""
-        _plugin(self.machine, "DEL", self.name)
+        for plugin in reversed(self.plugins):
+            _call(self.machine, "DEL", self.name, plugin)
         self.machine.run("ip", "netns", "delete", self.name)
 
 
 def add(machine: Machine, name: str) -> Pod:
     """Make a pod, and let the machine's CNI plugins give it its interface and its address."""
     machine.run("ip", "netns", "add", name)
-    told = json.loads(_plugin(machine, "ADD", name))
-    return Pod(machine, name, told["ips"][0]["address"].partition("/")[0])
+    plugins, told = _plugins(machine), {}
+    for plugin in plugins:
+        told = json.loads(_call(machine, "ADD", name, plugin | ({"prevResult": told} if told else {})))
+    return Pod(machine, name, told["ips"][0]["address"].partition("/")[0], plugins)
 
 
 def connect(machines: list[Machine]) -> None:
@@ -69,11 +76,18 @@ def _routes(machines: list[Machine]) -> list[tuple[Machine, str, str]]:
 
 
 def _subnet(machine: Machine) -> str:
-    return json.loads(machine.run("cat", CONFIGURATION).stdout)["ipam"]["subnet"]
+    return json.loads(machine.run("cat", BRIDGE).stdout)["ipam"]["subnet"]
 
 
-def _plugin(machine: Machine, command: str, name: str) -> str:
-    kind = json.loads(machine.run("cat", CONFIGURATION).stdout)["type"]
+def _plugins(machine: Machine) -> list[dict[str, Any]]:
+    """Return the plugins' configurations in the order in which they are called."""
+    name = sorted(machine.run("ls", FOLDER).stdout.split())[0]
+    found = json.loads(machine.run("cat", f"{FOLDER}/{name}").stdout)
+    network = {key: found[key] for key in ("cniVersion", "name")}
+    return [plugin | network for plugin in found.get("plugins", [found])]
+
+
+def _call(machine: Machine, command: str, name: str, plugin: dict[str, Any]) -> str:
     environment = {
         "CNI_COMMAND": command,
         "CNI_CONTAINERID": name,
@@ -82,4 +96,5 @@ def _plugin(machine: Machine, command: str, name: str) -> str:
         "CNI_PATH": PLUGINS,
     }
     settings = [f"{key}={shlex.quote(value)}" for key, value in environment.items()]
-    return machine.run("sh", "-c", f"{' '.join(settings)} {PLUGINS}/{kind} <{CONFIGURATION}").stdout
+    program = f"{' '.join(settings)} {PLUGINS}/{plugin['type']}"
+    return machine.run("sh", "-c", program, input=json.dumps(plugin)).stdout

@@ -9,9 +9,9 @@ import pytest
 from lab import pods, waiting
 
 from nodes.conftest import changed, highstate
+from nodes.networks import ECHO, connection
 
 SERVICE = "10.68.0.80"
-ECHO = 2222
 # What calico would leave on a machine, and beside it what is somebody else's.
 CALICO = """
 mkdir -p /var/lib/calico && echo worker-1 >/var/lib/calico/nodename
@@ -74,40 +74,16 @@ def test_a_pod_on_another_node_answers_at_a_services_address(lab, pair):
         lab.control_plane.kubectl("delete", "service/echo", "endpointslice/echo")
 
 
-@pytest.fixture
-def connection(lab):
-    """Return a function that sends a line over an open connection to the first machine, and its echo."""
-    first, second = lab.machines[:2]
-    server = subprocess.Popen(first.command("socat", f"TCP-LISTEN:{ECHO},reuseaddr", "EXEC:cat"))
-    listening = f"ss -Hltn sport = :{ECHO}"
-    waiting.until(lambda: first.run("sh", "-c", listening).stdout, "the server", 20)
-    client = subprocess.Popen(
-        second.command("socat", "-", f"TCP:{first.address}:{ECHO}"),
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-        bufsize=1,
-    )
-
-    def send(line: str) -> str:
-        client.stdin.write(f"{line}\n")
-        return client.stdout.readline().strip()
-
-    yield send
-    for process in (client, server):
-        process.kill()
-        process.wait()
-
-
-def test_what_calico_left_is_taken_away_beside_an_open_connection(lab, connection):
+def test_what_calico_left_is_taken_away_beside_an_open_connection(lab):
     machine = lab.machines[0]
-    assert connection("before") == "before"
     machine.run("sh", "-ec", CALICO)
     try:
-        foretold = highstate(lab, machine.minion_id, "test=True")[machine.minion_id]
-        done = highstate(lab, machine.minion_id)[machine.minion_id]
-        assert changed(foretold) == changed(done) == {"no-other-network"}
-        assert connection("after") == "after"
+        with connection(*lab.machines[:2]) as send:
+            assert send("before") == "before"
+            foretold = highstate(lab, machine.minion_id, "test=True")[machine.minion_id]
+            done = highstate(lab, machine.minion_id)[machine.minion_id]
+            assert changed(foretold) == changed(done) == {"no-other-network"}
+            assert send("after") == "after"
         left = machine.run("sh", "-c", "ip -br link; ip route; iptables-save; ls /etc/cni/net.d").stdout
         assert [word for word in ("cali", "172.20.9.0") if word in left] == []
         assert all(word in left for word in ("-A INPUT -j MINE", "198.51.100.0/24", "10-default.conf"))

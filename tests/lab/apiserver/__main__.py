@@ -40,6 +40,8 @@ def _parser() -> argparse.ArgumentParser:
         help="lifetime of signed certificates: 8760h, 90s",
     )
     parser.add_argument("--service-cluster-ip-range", default=Settings.service_cluster_ip_range)
+    parser.add_argument("--allocate-node-cidrs", type=_boolean, default=False, help="true or false")
+    parser.add_argument("--cluster-cidr", help="of which each node then gets a part")
     parser.add_argument("--token-auth-file", type=Path, help='lines of token,user,uid,"group1,group2"')
     parser.add_argument("--audit-log-path", type=Path, help="one JSON line per request")
     parser.add_argument(
@@ -49,6 +51,10 @@ def _parser() -> argparse.ArgumentParser:
         help="events of one kind to remember; older resourceVersions are answered with 410",
     )
     return parser
+
+
+def _boolean(text: str) -> bool:
+    return bool(["false", "true"].index(text))
 
 
 async def _serve(settings: Settings, port_file: Path | None) -> None:

@@ -16,6 +16,7 @@ from .api import Answer, Api, Incoming, encoded, not_here, refused
 from .authentication import Authenticator
 from .authorization import Authorizer
 from .faults import Fault, RequestLog
+from .node_ipam import NodeIpam
 from .request import Attributes, User
 from .resources import Catalog
 from .settings import Settings
@@ -67,6 +68,9 @@ class Server:
         )
         await self._listen()
         self._tasks.add(asyncio.create_task(self._controllers.run()))
+        if self.settings.allocate_node_cidrs:
+            ipam = NodeIpam(self._store, self._catalog.get("", "nodes"), self.settings.cluster_cidr)
+            self._tasks.add(asyncio.create_task(ipam.run()))
         return self._port
 
     async def stop(self) -> None:

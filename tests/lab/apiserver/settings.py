@@ -24,6 +24,8 @@ class Settings:
     version: str = "1.36.2"
     cluster_signing_duration: timedelta = timedelta(hours=8760)
     service_cluster_ip_range: str = "10.0.0.0/24"
+    allocate_node_cidrs: bool = False
+    cluster_cidr: str | None = None
     token_auth_file: Path | None = None
     audit_log_path: Path | None = None
     watch_history: int = 100_000

@@ -336,3 +336,19 @@ def test_a_kind_is_served_once_it_is_defined(cluster):
     assert (made["kind"], made["apiVersion"], made["spec"]) == ("Pool", "lab.io/v1", {"any": ["thing"]})
     listed = cluster.read("/apis/lab.io/v1/pools")
     assert (listed["kind"], listed["items"]) == ("PoolList", [made])
+
+
+@pytest.mark.parametrize(
+    "cluster", [{"allocate_node_cidrs": True, "cluster_cidr": "172.20.0.0/23"}], indirect=True
+)
+def test_each_node_gets_a_part_of_the_pods_network_while_there_is_one(cluster):
+    names = ("a", "b", "c")
+    for name in names:
+        cluster.make(NODES, {"metadata": {"name": name}})
+    specs = [cluster.read(f"{NODES}/{name}").get("spec", {}) for name in names]
+    assert [spec.get("podCIDR") for spec in specs] == ["172.20.0.0/24", "172.20.1.0/24", None]
+    assert specs[0]["podCIDRs"] == ["172.20.0.0/24"]
+
+
+def test_without_being_asked_to_no_node_gets_a_part(cluster):
+    assert "podCIDR" not in cluster.make(NODES, {"metadata": {"name": "a"}}).get("spec", {})

@@ -257,6 +257,23 @@ def test_without_its_kubeconfig_the_orchestration_says_how_to_get_one(orchestrat
     assert f"salt-run kube_node.grant_network {CLUSTER}" in told["comment"]
 
 
+@pytest.mark.parametrize("action", ["drop", "drop-after"])
+def test_a_run_that_the_api_server_left_is_ended_by_the_next(orchestrate, control_plane, action: str):
+    if control_plane.flavour == "real":
+        pytest.skip("the real API server is not told to fail")
+    fault = {"action": action, "verb": "patch", "path": "/daemonsets/"}
+    control_plane.kubectl("create", "--raw=/lab/faults", "--filename=-", input=json.dumps(fault))
+    try:
+        left = orchestrate()
+    finally:
+        control_plane.kubectl("delete", "--raw=/lab/faults")
+    assert (left["result"], left["changes"]) == (False, {})
+    assert f"cluster {CLUSTER}: " in left["comment"]
+    ended, again = orchestrate(), orchestrate()
+    assert (ended["result"], again["result"], again["changes"]) == (True, True, {})
+    assert control_plane.kubectl("get", "ds/kube-flannel-ds", "--namespace=kube-system", "--output=name")
+
+
 def test_minions_whose_pillars_are_of_different_networks_stop_it(orchestrate, change_pillar, control_plane):
     change_pillar("worker-2", lambda tree: tree["network"].update(mtu=1400))
     for options in ({"test": True}, {}):

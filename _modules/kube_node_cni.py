@@ -105,15 +105,15 @@ def leftovers(network):
         salt '*' kube_node_cni.leftovers calico
     """
     node, own = __salt__["kube_node.parameters"](), kube_node_leftovers.NETWORKS[network]
-    folder = Path(node["paths"]["cni_config"])
+    folder, pods = Path(node["paths"]["cni_config"]), node["cluster"]["pod_cidr"]
     paths = [*(folder / name for name in own.get("configuration", ())), *map(Path, own.get("files", ()))]
     names = [link["ifname"] for link in _told("ip", "-json", "link", "show")]
     routes = _told("ip", "-json", "-details", "route", "show")
     return {
         "files": [str(path) for path in paths if path.exists()],
         "links": kube_node_leftovers.links(network, names),
-        "routes": kube_node_leftovers.routes(network, routes, node["cluster"]["pod_cidr"]),
-        **{name: kube_node_leftovers.chains(network, _saved(name)) for name in FILTERS},
+        "routes": kube_node_leftovers.routes(network, routes, pods),
+        **{name: kube_node_leftovers.chains(network, _saved(name), pods) for name in FILTERS},
     }
 
 

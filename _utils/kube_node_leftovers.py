@@ -33,6 +33,15 @@ NETWORKS: dict[str, dict[str, Any]] = {
         "comments": "cali:",
     },
 }
+# Flannel's rules up to 0.14, which bear no name (its network/iptables.go): they are of the pods' network.
+_BARE = """
+-A POSTROUTING -s {pods} -d {pods} -j RETURN
+-A POSTROUTING -s {pods} ! -d 224.0.0.0/4 -j MASQUERADE
+-A POSTROUTING ! -s {pods} -d {part} -j RETURN
+-A POSTROUTING ! -s {pods} -d {pods} -j MASQUERADE
+-A FORWARD -s {pods} -j ACCEPT
+-A FORWARD -d {pods} -j ACCEPT
+"""
 _RULE = re.compile(r"-A (\S+) (.*)")
 _TARGET = re.compile(r'(?:^| )-[jg] "?([^ "]+)')
 _COMMENT = re.compile(r'--comment (?:"((?:[^"\\]|\\.)*)"|(\S+))')
@@ -62,17 +71,18 @@ def routes(network: str, found: list[dict[str, Any]], pod_cidr: str) -> list[str
     return laid
 
 
-def chains(network: str, saved: str) -> str:
+def chains(network: str, saved: str, pod_cidr: str) -> str:
     """Return what takes a network's chains, and the rules that lead to them, out of a packet filter.
 
     Args:
         network: a key of `NETWORKS`.
         saved: what iptables-save tells.
+        pod_cidr: the pods' network.
 
     Returns:
         Lines for `iptables-restore --noflush`, which does a table in one step; nothing where there are none.
     """
-    prefix = NETWORKS[network].get("chains")
+    prefix, pods = NETWORKS[network].get("chains"), ipaddress.ip_network(pod_cidr)
     if prefix is None:
         return ""
     script, table = [], ""
@@ -81,7 +91,7 @@ def chains(network: str, saved: str) -> str:
             table, rules, own = line, [], []
         elif line.startswith(f":{prefix}"):
             own.append(line[1:].split()[0])
-        elif (rule := _RULE.match(line)) and not rule[1].startswith(prefix) and _is_its(network, rule[2]):
+        elif (rule := _RULE.match(line)) and not rule[1].startswith(prefix) and _is_its(network, line, pods):
             rules.append(f"-D {rule[1]} {rule[2]}")
         elif line == "COMMIT" and (rules or own):
             flushed = [f"-F {chain}" for chain in own]
@@ -89,12 +99,18 @@ def chains(network: str, saved: str) -> str:
     return "".join(f"{line}\n" for line in script)
 
 
-def _is_its(network: str, rule: str) -> bool:
+def _is_its(network: str, rule: str, pods: Any) -> bool:
     target, comment = _TARGET.search(rule), _COMMENT.search(rule)
     if target and target[1].startswith(NETWORKS[network]["chains"]):
         return True
     text = (comment[1] or comment[2]) if comment else ""
-    return text.startswith(NETWORKS[network]["comments"])
+    return text.startswith(NETWORKS[network]["comments"]) or (network == "flannel" and _is_bare(rule, pods))
+
+
+def _is_bare(rule: str, pods: Any) -> bool:
+    to = re.search(r"-d (\S+)", rule)
+    part = to[1] if to and _inside(to[1], pods) else None
+    return rule.removesuffix(" --random-fully") in _BARE.format(pods=pods, part=part).splitlines()
 
 
 def _inside(destination: str, network: Any) -> bool:

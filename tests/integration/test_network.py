@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import socket
 from pathlib import Path
@@ -255,6 +256,27 @@ def test_without_its_kubeconfig_the_orchestration_says_how_to_get_one(orchestrat
         path.write_text(content)
     assert told["result"] is False
     assert f"salt-run kube_node.grant_network {CLUSTER}" in told["comment"]
+
+
+def test_calicos_manifest_comes_from_where_the_pillar_says(orchestrate, minions, change_pillar, tmp_path):
+    source = tmp_path / "calico.yaml"
+    source.write_text(manifests.CALICO)
+
+    def run(sha256: str) -> dict:
+        network = {
+            "plugin": "calico",
+            "calico": {"manifest": {"source": f"file://{source}", "sha256": sha256}},
+        }
+        for minion in minions:
+            change_pillar(minion, lambda tree: tree.update(network=network))
+        return orchestrate()
+
+    wrong = run("0" * 64)
+    assert (wrong["result"], wrong["changes"]) == (False, {})
+    assert f"network.calico.manifest.sha256: {'0' * 64} is not the digest of file://" in wrong["comment"]
+    made = run(hashlib.sha256(source.read_bytes()).hexdigest())
+    assert (made["result"], orchestrate()["changes"]) == (True, {}), made
+    assert "apps/v1 DaemonSet kube-system/calico-node" in made["changes"]
 
 
 @pytest.mark.parametrize("action", ["drop", "drop-after"])

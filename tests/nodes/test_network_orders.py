@@ -65,12 +65,12 @@ def lab(ground):
     """Return that lab with a machine and a cluster that have had nothing yet."""
     yield ground
     [machine] = ground.machines
-    machine.destroy()
-    ground.control_plane.kubectl("delete", "node", machine.minion_id)
-    ground.master.forget(machine)
     give(ground, "none")
     network(ground)
     give(ground, "flannel")
+    machine.destroy()
+    ground.control_plane.kubectl("delete", "node", machine.minion_id)
+    ground.master.forget(machine)
     machine.start()
     ground.master.accept(machine)
 

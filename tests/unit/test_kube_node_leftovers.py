@@ -5,6 +5,7 @@ from __future__ import annotations
 import kube_node_leftovers as leftovers
 import pytest
 
+PODS = "172.20.0.0/16"
 LINKS = [
     "lo",
     "eth0",
@@ -38,6 +39,23 @@ COMMIT
 -A POSTROUTING -s 172.20.0.0/16 -j MASQUERADE
 COMMIT
 """
+# What flannel 0.14 lays down, and what only looks like it.
+BARE = """*nat
+:POSTROUTING ACCEPT [0:0]
+-A POSTROUTING -s 172.20.0.0/16 -d 172.20.0.0/16 -j RETURN
+-A POSTROUTING -s 172.20.0.0/16 ! -d 224.0.0.0/4 -j MASQUERADE --random-fully
+-A POSTROUTING ! -s 172.20.0.0/16 -d 172.20.1.0/24 -j RETURN
+-A POSTROUTING ! -s 172.20.0.0/16 -d 172.20.0.0/16 -j MASQUERADE --random-fully
+-A POSTROUTING ! -s 172.20.0.0/16 -d 10.9.0.0/16 -j RETURN
+-A POSTROUTING -s 172.20.1.0/24 ! -d 224.0.0.0/4 -j MASQUERADE
+COMMIT
+*filter
+:FORWARD ACCEPT [0:0]
+-A FORWARD -s 172.20.0.0/16 -j ACCEPT
+-A FORWARD -d 172.20.0.0/16 -j ACCEPT
+-A FORWARD -d 172.20.0.0/16 -j DROP
+COMMIT
+"""
 ROUTES = [
     {"dst": "default", "gateway": "192.168.1.1", "dev": "eth0", "protocol": "dhcp", "type": "unicast"},
     {"dst": "172.20.1.5", "dev": "cali0a1b2c3d4e5", "protocol": "80", "type": "unicast"},
@@ -68,11 +86,11 @@ def test_links_are_known_by_their_names(network: str, own: list[str]):
     ],
 )
 def test_routes_are_known_by_their_protocol_or_where_they_lead(network: str, own: list[str]):
-    assert leftovers.routes(network, ROUTES, "172.20.0.0/16") == own
+    assert leftovers.routes(network, ROUTES, PODS) == own
 
 
 def test_of_the_packet_filter_calicos_chains_go_and_the_rules_that_lead_there():
-    assert leftovers.chains("calico", SAVED).splitlines() == [
+    assert leftovers.chains("calico", SAVED, PODS).splitlines() == [
         "*filter",
         '-D INPUT -m comment --comment "cali:Cz_u1IQiXIMmKD4c" -j cali-INPUT',
         '-D FORWARD -m comment --comment "cali:S93hcgKJrXEqnTfs" -m mark --mark 0x10000/0x10000 -j ACCEPT',
@@ -85,7 +103,7 @@ def test_of_the_packet_filter_calicos_chains_go_and_the_rules_that_lead_there():
 
 
 def test_of_the_packet_filter_flannels_rules_go_in_each_table():
-    assert leftovers.chains("flannel", SAVED).splitlines() == [
+    assert leftovers.chains("flannel", SAVED, PODS).splitlines() == [
         "*filter",
         '-D FORWARD -m comment --comment "flanneld forward" -j FLANNEL-FWD',
         "-F FLANNEL-FWD",
@@ -97,6 +115,22 @@ def test_of_the_packet_filter_flannels_rules_go_in_each_table():
     ]
 
 
+def test_of_the_packet_filter_flannels_rules_without_a_name_go_by_the_pods_network():
+    assert leftovers.chains("flannel", BARE, PODS).splitlines() == [
+        "*nat",
+        "-D POSTROUTING -s 172.20.0.0/16 -d 172.20.0.0/16 -j RETURN",
+        "-D POSTROUTING -s 172.20.0.0/16 ! -d 224.0.0.0/4 -j MASQUERADE --random-fully",
+        "-D POSTROUTING ! -s 172.20.0.0/16 -d 172.20.1.0/24 -j RETURN",
+        "-D POSTROUTING ! -s 172.20.0.0/16 -d 172.20.0.0/16 -j MASQUERADE --random-fully",
+        "COMMIT",
+        "*filter",
+        "-D FORWARD -s 172.20.0.0/16 -j ACCEPT",
+        "-D FORWARD -d 172.20.0.0/16 -j ACCEPT",
+        "COMMIT",
+    ]
+    assert leftovers.chains("calico", BARE, PODS) == ""
+
+
 @pytest.mark.parametrize("network", leftovers.NETWORKS)
 def test_a_packet_filter_without_them_is_left_alone(network: str):
-    assert leftovers.chains(network, "*filter\n:INPUT ACCEPT [0:0]\n-A INPUT -j ACCEPT\nCOMMIT\n") == ""
+    assert leftovers.chains(network, "*filter\n:INPUT ACCEPT [0:0]\n-A INPUT -j ACCEPT\nCOMMIT\n", PODS) == ""

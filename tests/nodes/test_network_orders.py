@@ -36,7 +36,8 @@ def both(lab: Lab) -> None:
 
 def network_state(lab: Lab) -> None:
     """Apply the node's part of the network alone."""
-    [states] = lab.master.salt("*", "state.apply", "kube_node.network").values()
+    [states] = lab.master.salt("*", "state.apply", "kube_node.network", "sync_mods=all").values()
+    assert isinstance(states, dict), states
     assert all(state["result"] for state in states.values()), states
 
 
@@ -69,7 +70,7 @@ def lab(ground):
     network(ground)
     give(ground, "flannel")
     machine.destroy()
-    ground.control_plane.kubectl("delete", "node", machine.minion_id)
+    ground.control_plane.kubectl("delete", "node", machine.minion_id, "--ignore-not-found")
     ground.master.forget(machine)
     machine.start()
     ground.master.accept(machine)

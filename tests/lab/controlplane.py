@@ -19,7 +19,7 @@ from datetime import datetime, timedelta, timezone
 from functools import cached_property
 from pathlib import Path
 
-from lab import asked, pki
+from lab import asked, binaries, pki
 
 READY_SECONDS = 90
 STOP_SECONDS = 15
@@ -54,7 +54,7 @@ class ControlPlane:
     address: str = "127.0.0.1"
     port: int = 6443
     netns: str | None = None
-    version: str = "1.36.2"
+    version: str = binaries.VERSION
     service_cidr: str = "10.68.0.0/16"
     pod_cidr: str | None = None
     signing_duration: str = "8760h"
@@ -75,7 +75,7 @@ class ControlPlane:
     @property
     def flavour(self) -> str:
         """What `start` runs: "real" or "double"."""
-        return "real" if os.environ.get("KUBEBUILDER_ASSETS") else "double"
+        return "real" if binaries.real("kube-apiserver") else "double"
 
     @property
     def url(self) -> str:

@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
 
-from lab import cluster, host, image, network
+from lab import binaries, cluster, host, image, network
 from lab.controlplane import ControlPlane
 from lab.machine import Machine
 from lab.master import Master, MasterError
@@ -39,7 +39,7 @@ class Lab:
     Args:
         name: Its name; what lies about under that name from an interrupted run is taken away first.
         nodes: How many machines, called worker-1, worker-2, …
-        version: The Kubernetes release of control plane and nodes.
+        version: The Kubernetes release of control plane and nodes; by itself that of the real programs.
         say: Told in a line what has just been done.
         signing_duration: How long its certificates are valid, as Go writes it.
         master_settings: The master's, beside its own and the formula's.
@@ -48,7 +48,7 @@ class Lab:
 
     name: str
     nodes: int = 2
-    version: str = "1.36.2"
+    version: str = field(default_factory=binaries.release)
     say: Callable[[str], None] = quiet
     signing_duration: str = "8760h"
     master_settings: dict[str, object] = field(default_factory=dict)
@@ -182,7 +182,7 @@ def master_of(name: str) -> Master:
     return Master(host.labs() / name / "master", network_of(name))
 
 
-def control_plane_of(name: str, version: str = "1.36.2") -> ControlPlane:
+def control_plane_of(name: str, version: str = binaries.VERSION) -> ControlPlane:
     """The control plane of the lab of that name."""
     return ControlPlane(
         host.labs() / name / "control-plane",

@@ -63,7 +63,8 @@ def test_wrong_checksum_is_refused(lab, refused):
     said = refused(pillar)
     assert said.startswith("Nothing was touched:")
     assert (
-        f"binaries.sha256.kubelet: {'0a' * 32} is not the digest of salt://kubernetes/v1.36.2/kubelet" in said
+        f"binaries.sha256.kubelet: {'0a' * 32} is not the digest of salt://kubernetes/v{lab.version}/kubelet"
+        in said
     )
 
 

@@ -8,17 +8,17 @@ from __future__ import annotations
 import json
 import os
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+import kube_node_versions as versions
 import pytest
 import yaml
-from lab import cluster, host
+from lab import binaries, cluster, host
 from lab.lab import Lab
 from lab.machine import Machine
 
 from nodes.conftest import changed, highstate
 
-REAL = bool(os.environ.get("KUBEBUILDER_ASSETS"))
 ALL = bool(os.environ.get("KUBE_NODE_ALL"))
 # What somebody left on the machine: a file that ours replaces, and a network that is not ours.
 THEIRS = {
@@ -32,12 +32,12 @@ PASSWORD = 'swordfish "7" <>'
 
 @dataclass(frozen=True)
 class Platform:
-    """A Debian, its runtime with the release that it ships, and the Kubernetes that runs on it."""
+    """A Debian, its runtime with the release that it ships, and the Kubernetes that its double runs with."""
 
     suite: str
     runtime: str
     release: str
-    version: str = "1.36.2"
+    version: str = binaries.VERSION
 
     @property
     def name(self) -> str:
@@ -59,9 +59,10 @@ def platform(request) -> Platform:
     platform = request.param
     if platform != PLATFORMS[0] and not ALL:
         pytest.skip("every Debian and runtime is for make test-nodes-all")
-    if platform.runtime == "docker" and REAL:
-        pytest.skip("KUBEBUILDER_ASSETS names a kubelet that has no shim for Docker")
-    return platform
+    version = binaries.release(otherwise=platform.version)
+    if platform.runtime == "docker" and versions.parse(version) > (1, 23):
+        pytest.skip(f"the kubelet {version} has no shim for Docker")
+    return replace(platform, version=version)
 
 
 @pytest.fixture(scope="module")
@@ -80,9 +81,6 @@ def join(lab: Lab, platform: Platform) -> None:
     pillar["runtime"] = {"name": platform.runtime}
     if platform.runtime == "containerd":
         pillar["runtime"]["containerd"] = {"version": platform.release}
-    if platform.version != Platform.version:
-        # The lab says it to the kubelets of today, on a machine with cgroup v1.
-        pillar["kubelet"]["config"].pop("failCgroupV1", None)
     cluster.write_pillar(lab.master, {minion: pillar})
     for path, text in (THEIRS[platform.runtime], NETWORK):
         machine.run("sh", "-c", f"mkdir -p $(dirname {path}) && cat >{path}", input=text)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ import kube_node_files
 import kube_node_milestones as milestones
 import kube_node_versions as versions
 import pytest
+from lab import binaries
 from lab.component import host, klog
 from lab.component.claim import Claim
 from lab.kube_proxy import main as kube_proxy
@@ -153,12 +155,11 @@ def test_kube_proxy_of_the_minor_takes_its_files(double, tmp_path: Path, minor: 
 
 
 @pytest.fixture
-def assets() -> Path:
-    """Return the folder of the real programs."""
-    folder = os.environ.get("KUBEBUILDER_ASSETS")
-    if not folder:
+def real() -> Callable[[str], Path]:
+    """Return what gives a real program by its name."""
+    if not binaries.real("kubelet"):
         pytest.skip("KUBEBUILDER_ASSETS names no folder with the real programs")
-    return Path(folder)
+    return binaries.real
 
 
 def moved(content: dict[str, str], folder: Path) -> dict[str, str]:
@@ -183,22 +184,24 @@ def run(program: Path, unit: str, *more: str) -> subprocess.CompletedProcess[str
 
 
 @pytest.mark.parametrize("runtime", ["containerd", "docker"])
-def test_the_real_kubelet_takes_its_files(assets: Path, tmp_path: Path, runtime: str):
-    content = moved(files("1.36", runtime), tmp_path)
+def test_the_real_kubelet_takes_its_files(real: Callable[[str], Path], tmp_path: Path, runtime: str):
+    minor = versions.minor(binaries.release())
+    content = moved(files(minor, runtime), tmp_path)
     # The machine that the tests run on may have cgroup v1, which it would refuse.
-    ended = run(assets / "kubelet", content["/etc/systemd/system/kubelet.service"], "--fail-cgroupv1=false")
+    more = ["--fail-cgroupv1=false"] if "fail-cgroupv1" in versions.flags(FACTS, "kubelet", minor) else []
+    ended = run(real("kubelet"), content["/etc/systemd/system/kubelet.service"], *more)
     # Past flags, file and validation it asks the API server for its certificate, which is not there.
     assert '"Kubelet version"' in ended.stderr
     assert "cannot create certificate signing request" in ended.stderr
 
 
 @pytest.mark.parametrize("runtime", ["containerd", "docker"])
-def test_the_real_kube_proxy_takes_its_files(assets: Path, tmp_path: Path, runtime: str):
-    content = moved(files("1.36", runtime), tmp_path)
+def test_the_real_kube_proxy_takes_its_files(real: Callable[[str], Path], tmp_path: Path, runtime: str):
+    content = moved(files(versions.minor(binaries.release()), runtime), tmp_path)
     written = tmp_path / "written.yaml"
     # This flag ends it once the settings are valid.
     ended = run(
-        assets / "kube-proxy",
+        real("kube-proxy"),
         content["/etc/systemd/system/kube-proxy.service"],
         f"--write-config-to={written}",
     )

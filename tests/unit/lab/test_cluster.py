@@ -16,11 +16,16 @@ class Files:
 
 
 def test_a_kubelet_on_cgroup_v1_is_told_not_to_refuse_it():
-    assert cluster.kubelet_config(cgroup_v1=True) == {"failSwapOn": False, "failCgroupV1": False}
+    told = {"failSwapOn": False, "failCgroupV1": False}
+    assert cluster.kubelet_config("1.36.2", cgroup_v1=True) == told
+
+
+def test_a_kubelet_that_does_not_know_the_field_is_told_nothing_of_it():
+    assert cluster.kubelet_config("1.30.14", cgroup_v1=True) == {"failSwapOn": False}
 
 
 def test_a_kubelet_on_cgroup_v2_is_told_nothing_of_it():
-    assert cluster.kubelet_config(cgroup_v1=False) == {"failSwapOn": False}
+    assert cluster.kubelet_config("1.36.2", cgroup_v1=False) == {"failSwapOn": False}
 
 
 def test_each_minion_gets_its_own_pillar_and_no_other(tmp_path):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 from lab import binaries
 
@@ -50,17 +52,28 @@ def test_collected_programs_are_listed_with_their_digests(tmp_path, monkeypatch)
     assert all(binaries.sha256(tmp_path / name) == digest for name, digest in found.items())
 
 
-def test_with_real_programs_at_hand_they_are_copied(tmp_path, monkeypatch):
-    assets = tmp_path / "assets"
-    assets.mkdir()
-    for name in ("kubelet", "kube-proxy", "kubectl"):
+@pytest.fixture
+def assets(tmp_path, monkeypatch):
+    """Return a folder that KUBEBUILDER_ASSETS names."""
+    folder = tmp_path / "assets"
+    folder.mkdir()
+    monkeypatch.setenv("KUBEBUILDER_ASSETS", str(folder))
+    return folder
+
+
+def test_real_programs_are_copied_and_a_double_stands_for_a_missing_one(tmp_path, assets):
+    for name in ("kubelet", "kubectl"):
         (assets / name).write_text(f"real {name}")
-    monkeypatch.setenv("KUBEBUILDER_ASSETS", str(assets))
     binaries.collect("1.36.2", tmp_path / "bin")
-    assert [(tmp_path / "bin" / name).read_text() for name in ("kubelet", "kubectl")] == [
-        "real kubelet",
-        "real kubectl",
-    ]
+    for name in ("kubelet", "kubectl"):
+        assert (tmp_path / "bin" / name).read_text() == f"real {name}"
+    assert (tmp_path / "bin" / "kube-proxy").read_bytes().startswith(b"#!/opt/salt/bin/python3")
+
+
+def test_the_release_is_what_the_real_kubelet_says(assets):
+    assert binaries.release(otherwise="1.14.10") == "1.14.10"
+    binaries.build("kubelet", "1.21.1", assets / "kubelet", sys.executable)
+    assert binaries.release(otherwise="1.14.10") == "1.21.1"
 
 
 @pytest.mark.parametrize(

@@ -8,16 +8,21 @@ import json
 from collections.abc import Iterable
 from pathlib import Path
 
+import kube_node_versions as versions
 import urllib3
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
+from lab import binaries
 from lab.controlplane import ControlPlane
 from lab.waiting import until
 
 TOKENS = {"worker-1": "aaaaaa.0123456789abcdef", "worker-2": "bbbbbb.0123456789abcdef"}
 PATH = "/apis/certificates.k8s.io/v1/certificatesigningrequests"
+# Up to 1.26 a kubelet asks for key encipherment, and up to 1.24 none is signed without.
+OLD = versions.parse(binaries.release()) < (1, 27)
+USAGES = ["digital signature", *(["key encipherment"] if OLD else [])]
 CLIENT, SERVING = "kubernetes.io/kube-apiserver-client-kubelet", "kubernetes.io/kubelet-serving"
 
 
@@ -32,13 +37,13 @@ class Kubelet:
     def ask_client(self, name: str | None = None, organization: str = "system:nodes") -> str:
         """Ask for a client certificate until the token is valid; returns the request's name."""
         request = self._request(name or self.name, organization, [])
-        return self._post(request, CLIENT, ["digital signature", "client auth"], token=self.token)
+        return self._post(request, CLIENT, [*USAGES, "client auth"], token=self.token)
 
     def ask_serving(self, address: str) -> str:
         """Ask for a serving certificate with the client certificate; returns the request's name."""
         names = [x509.DNSName(self.name), x509.IPAddress(ipaddress.ip_address(address))]
         request = self._request(self.name, "system:nodes", names)
-        return self._post(request, SERVING, ["digital signature", "server auth"])
+        return self._post(request, SERVING, [*USAGES, "server auth"])
 
     def certificate(self, request: str, seconds: float = 20) -> str | None:
         """Return the certificate that a request got, or None when none came in time; watches, as a kubelet

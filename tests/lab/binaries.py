@@ -73,11 +73,11 @@ def real(program: str) -> Path | None:
     return path if path and path.is_file() else None
 
 
-def release(otherwise: str = VERSION) -> str:
-    """The release of the real kubelet, as it tells it; `otherwise` where the double takes its place."""
-    if not (kubelet := real("kubelet")):
+def release(otherwise: str = VERSION, program: str = "kubelet") -> str:
+    """The release of a real program, as it tells it; `otherwise` where a double takes its place."""
+    if not (path := real(program)):
         return otherwise
-    told = subprocess.run([kubelet, "--version"], capture_output=True, text=True, check=True).stdout
+    told = subprocess.run([path, "--version"], capture_output=True, text=True, check=True).stdout
     return told.strip().removeprefix("Kubernetes v")
 
 

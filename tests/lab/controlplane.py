@@ -19,6 +19,8 @@ from datetime import datetime, timedelta, timezone
 from functools import cached_property
 from pathlib import Path
 
+import kube_node_versions as versions
+
 from lab import asked, binaries, pki
 
 READY_SECONDS = 90
@@ -272,7 +274,13 @@ class ControlPlane:
             "root-ca-file": self.ca_file,
             "leader-elect": "false",
             "secure-port": 0,
+            **self._insecure_port(),
         }
+
+    def _insecure_port(self) -> dict[str, object]:
+        """Up to 1.23 kube-controller-manager listens on a second port, 10252 on every address."""
+        old = versions.parse(binaries.release(program="kube-controller-manager")) < (1, 24)
+        return {"port": 0} if old else {}
 
     def _run(self, name: str, argv: list[str], options: dict[str, object]) -> None:
         flags = [f"--{key}={value}" for key, value in options.items()]

@@ -48,7 +48,7 @@ def decode(body: dict[str, Any], version: str, minor: int) -> dict[str, Any]:
     certificate = _bytes(status.get("certificate"), "CertificateSigningRequestStatus.status.certificate")
     if version == "v1beta1":
         spec["usages"] = spec["usages"] or ["digital signature", "key encipherment"]
-        spec["signerName"] = spec["signerName"] or _signer_from_content(spec)
+        spec["signerName"] = spec["signerName"] or _signer_from_content(spec, minor)
         conditions = [{"status": "True", **one} for one in conditions]
     if minor < _EXPIRATION_SINCE:
         spec["expirationSeconds"] = None
@@ -166,13 +166,13 @@ def _set(fields: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in fields.items() if value not in (None, "", [], {})}
 
 
-def _signer_from_content(spec: dict[str, Any]) -> str:
+def _signer_from_content(spec: dict[str, Any], minor: int) -> str:
     try:
         parsed = pkcs10.parse(spec["request"] or "")
     except ValueError:
         return pkcs10.LEGACY_SIGNER
     for signer in (pkcs10.CLIENT_SIGNER, pkcs10.SERVING_SIGNER):
-        if pkcs10.kubelet_fault(parsed, spec["usages"], signer) is None:
+        if pkcs10.kubelet_fault(parsed, spec["usages"], signer, minor) is None:
             return signer
     return pkcs10.LEGACY_SIGNER
 

@@ -19,6 +19,8 @@ CLIENT_SIGNER = "kubernetes.io/kube-apiserver-client-kubelet"
 SERVING_SIGNER = "kubernetes.io/kubelet-serving"
 API_CLIENT_SIGNER = "kubernetes.io/kube-apiserver-client"
 LEGACY_SIGNER = "kubernetes.io/legacy-unknown"
+# From this minor on the usage key encipherment may be left out (PR 111061).
+_NO_ENCIPHERMENT_SINCE = 25
 _BLOCK = re.compile(rb"-----BEGIN ([^\n]*?)-----\s(.*?)-----END \1-----", re.DOTALL)
 _HEADER = re.compile(rb"^[^\n:]+:[^\n]*$", re.MULTILINE)
 
@@ -64,8 +66,10 @@ def organisations(parsed: x509.CertificateSigningRequest) -> list[str]:
     return [str(one.value) for one in parsed.subject.get_attributes_for_oid(NameOID.ORGANIZATION_NAME)]
 
 
-def kubelet_fault(parsed: x509.CertificateSigningRequest, usages: Collection[str], signer: str) -> str | None:
-    """Return why a request is none that a kubelet signer signs, None when it is one."""
+def kubelet_fault(
+    parsed: x509.CertificateSigningRequest, usages: Collection[str], signer: str, minor: int
+) -> str | None:
+    """Return why a request is none that a kubelet signer of a minor signs, None when it is one."""
     purpose = "client auth" if signer == CLIENT_SIGNER else "server auth"
     names = alternative_names(parsed)
     if organisations(parsed) != ["system:nodes"]:
@@ -79,7 +83,8 @@ def kubelet_fault(parsed: x509.CertificateSigningRequest, usages: Collection[str
     if not _common_name(parsed).startswith("system:node:"):
         faults.append("subject common name does not begin with system:node:")
     wanted = {"digital signature", "key encipherment", purpose}
-    if set(usages) not in (wanted, wanted - {"key encipherment"}):
+    optional = {"key encipherment"} if minor >= _NO_ENCIPHERMENT_SINCE else set()
+    if set(usages) not in (wanted, wanted - optional):
         faults.append(f"usages did not match [{' '.join(sorted(wanted))}]")
     # The two validators of helpers.go look at these in opposite order.
     return next(iter(faults if signer == CLIENT_SIGNER else reversed(faults)), None)

@@ -34,6 +34,8 @@ _BACKDATE = timedelta(minutes=5)
 _SHORT = timedelta(hours=8)
 _SIGNER_NAME_SINCE = 18
 _FAILED_SINCE = 19
+# Up to here the end of every certificate is put back, from here on of one that lives for 8 h or more.
+_SHORT_SINCE = 22
 _KEY_USAGES = {
     "signing": "digital_signature", "digital signature": "digital_signature",
     "content commitment": "content_commitment", "key encipherment": "key_encipherment",
@@ -62,11 +64,14 @@ class Authority:
         private = serialization.load_pem_private_key(key.read_bytes(), None)
         return cls(x509.load_pem_x509_certificate(certificate.read_bytes()), private, lifetime)
 
-    def sign(self, parsed: x509.CertificateSigningRequest, usages: list[str], seconds: int | None) -> bytes:
+    def sign(
+        self, parsed: x509.CertificateSigningRequest, usages: list[str], seconds: int | None, minor: int
+    ) -> bytes:
         """Return a certificate (PEM) with the request's subject, key and names, and these usages."""
         start = datetime.now(timezone.utc)
         lifetime = self._lifetime(seconds)
-        end = start + lifetime if lifetime < _SHORT else start + lifetime - _BACKDATE
+        short = lifetime < _SHORT and minor >= _SHORT_SINCE
+        end = start + lifetime if short else start + lifetime - _BACKDATE
         builder = (
             x509.CertificateBuilder()
             .subject_name(parsed.subject)
@@ -156,7 +161,8 @@ class Controllers:
         spec = csr["spec"]
         if spec.get("signerName", pkcs10.CLIENT_SIGNER) != pkcs10.CLIENT_SIGNER:
             return None
-        if pkcs10.kubelet_fault(pkcs10.parse(spec["request"]), spec["usages"], pkcs10.CLIENT_SIGNER):
+        parsed = pkcs10.parse(spec["request"])
+        if pkcs10.kubelet_fault(parsed, spec["usages"], pkcs10.CLIENT_SIGNER, self._minor):
             return None
         user = User(spec["username"], tuple(spec.get("groups", ())), extra=spec.get("extra", {}))
         own = pkcs10.common_name(spec["request"]) == user.name
@@ -175,9 +181,10 @@ class Controllers:
         if signer not in known:
             return
         parsed = pkcs10.parse(spec["request"])
-        fault = _fault(parsed, spec["usages"], signer)
+        fault = _fault(parsed, spec["usages"], signer, self._minor)
         if fault is None:
-            pem = self._authority.sign(parsed, spec["usages"], spec.get("expirationSeconds"))
+            seconds = spec.get("expirationSeconds")
+            pem = self._authority.sign(parsed, spec["usages"], seconds, self._minor)
             status = {**csr["status"], "certificate": base64.b64encode(pem).decode()}
             self._store.replace(self._resource, key, {**csr, "status": status})
         elif self._minor >= _FAILED_SINCE:
@@ -201,9 +208,9 @@ def _names(parsed: x509.CertificateSigningRequest) -> list[x509.GeneralName]:
     return [kinds[kind](value) for kind in kinds for value in found[kind]]
 
 
-def _fault(parsed: x509.CertificateSigningRequest, usages: list[str], signer: str) -> str | None:
+def _fault(parsed: x509.CertificateSigningRequest, usages: list[str], signer: str, minor: int) -> str | None:
     if signer in (pkcs10.CLIENT_SIGNER, pkcs10.SERVING_SIGNER):
-        return pkcs10.kubelet_fault(parsed, usages, signer)
+        return pkcs10.kubelet_fault(parsed, usages, signer, minor)
     if signer == pkcs10.LEGACY_SIGNER:
         return None
     for usage in usages:

@@ -130,7 +130,7 @@ def csr(
 ) -> dict[str, Any]:
     """Return a CSR object; `pem` replaces the request that the other arguments describe."""
     request = base64.b64encode(pem or pkcs10(common_name, organisations, names)).decode()
-    usages = ["digital signature", "client auth"]
+    usages = ["digital signature", "key encipherment", "client auth"]
     spec = {"signerName": CLIENT, "usages": usages, "request": request, **spec}
     return {
         "apiVersion": "certificates.k8s.io/v1",

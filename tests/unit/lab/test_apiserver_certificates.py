@@ -18,7 +18,9 @@ from unit.lab.apiserver_cluster import CLIENT, CSRS, SERVING, csr, pkcs10
 
 BETA = CSRS.replace("/v1/", "/v1beta1/")
 SANS = [x509.DNSName("n1"), x509.IPAddress(ipaddress.ip_address("10.0.0.1"))]
-SERVES = {"signerName": SERVING, "usages": ["digital signature", "server auth"], "names": SANS}
+USAGES = ["digital signature", "key encipherment", "server auth"]
+SERVES = {"signerName": SERVING, "usages": USAGES, "names": SANS}
+NO_ENCIPHERMENT = {**SERVES, "usages": ["digital signature", "server auth"]}
 PREFIX = 'CertificateSigningRequest.certificates.k8s.io "x" is invalid: '
 
 
@@ -282,7 +284,7 @@ def test_without_version_and_uid_an_approval_overwrites_as_upstream(cluster):
 
 
 def test_a_client_certificate_is_what_was_asked_for(cluster):
-    found = issued(cluster, approved(cluster))
+    found = issued(cluster, approved(cluster, usages=["digital signature", "client auth"]))
     names = [(one.oid, one.value) for one in found.subject]
     assert names == [(NameOID.ORGANIZATION_NAME, "system:nodes"), (NameOID.COMMON_NAME, "system:node:n1")]
     extended = found.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
@@ -338,6 +340,14 @@ def test_the_clusters_signing_duration_is_the_most(cluster, asked):
     assert found.not_valid_after_utc - found.not_valid_before_utc == timedelta(seconds=330)
 
 
+@pytest.mark.parametrize(
+    "cluster", [{"version": "1.21.1", "cluster_signing_duration": timedelta(minutes=7)}], indirect=True
+)
+def test_before_1_22_the_end_is_put_back_too(cluster):
+    found = issued(cluster, approved(cluster))
+    assert found.not_valid_after_utc - found.not_valid_before_utc == timedelta(minutes=7)
+
+
 CLIENT_FAULTS = {
     "subject organization is not system:nodes": {"organisations": ["system:masters"]},
     "subject common name does not begin with system:node:": {"common_name": "n1"},
@@ -369,6 +379,17 @@ def test_a_wrong_client_request_fails_once_approved(cluster, message):
 def test_a_wrong_serving_request_fails_once_approved(cluster, message):
     condition = failure(cluster, approved(cluster, **{**SERVES, **SERVING_FAULTS[message]}))
     assert (condition["reason"], condition["message"]) == ("SignerValidationFailure", message)
+
+
+@pytest.mark.parametrize("cluster", [{"version": "1.24.17"}], indirect=True)
+def test_before_1_25_a_request_without_key_encipherment_fails(cluster):
+    condition = failure(cluster, approved(cluster, **NO_ENCIPHERMENT))
+    assert condition["message"] == "usages did not match [digital signature key encipherment server auth]"
+
+
+@pytest.mark.parametrize("cluster", [{"version": "1.25.0"}], indirect=True)
+def test_from_1_25_on_a_request_without_key_encipherment_is_signed(cluster):
+    assert issued(cluster, approved(cluster, **NO_ENCIPHERMENT))
 
 
 def test_the_signer_leaves_what_is_not_approved(cluster):
@@ -411,8 +432,7 @@ def test_an_rsa_request_is_signed_too(cluster):
     key = rsa.generate_private_key(65537, 2048)
     request = x509.CertificateSigningRequestBuilder(subject).sign(key, hashes.SHA256())
     pem = request.public_bytes(Encoding.PEM)
-    usages = ["digital signature", "key encipherment", "client auth"]
-    found = issued(cluster, approved(cluster, pem=pem, usages=usages))
+    found = issued(cluster, approved(cluster, pem=pem))
     assert found.extensions.get_extension_for_class(x509.KeyUsage).value.key_encipherment
 
 

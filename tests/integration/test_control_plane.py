@@ -14,12 +14,14 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
+import kube_node_versions as versions
 import pytest
 import yaml
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
+from lab import binaries
 from lab.controlplane import ControlPlane, ControlPlaneError
 
 CLIENT_SIGNER = "kubernetes.io/kube-apiserver-client-kubelet"
@@ -32,6 +34,12 @@ metadata: {name: bootstrap}
 roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: system:node-bootstrapper}
 subjects: [{apiGroup: rbac.authorization.k8s.io, kind: Group, name: system:bootstrappers}]
 """
+
+
+def since(major: int, minor: int) -> pytest.MarkDecorator:
+    """Skip a test where the API server is of an older minor."""
+    release = binaries.release(program="kube-apiserver")
+    return pytest.mark.skipif(versions.parse(release) < (major, minor), reason=f"{release} does not do it")
 
 
 def free_port() -> int:
@@ -72,7 +80,7 @@ def signing_request(name: str, node: str, organisation: str = "system:nodes") ->
     spec = {
         "request": base64.b64encode(pem).decode(),
         "signerName": CLIENT_SIGNER,
-        "usages": ["digital signature", "client auth"],
+        "usages": ["digital signature", "key encipherment", "client auth"],
     }
     kind = {"apiVersion": "certificates.k8s.io/v1", "kind": "CertificateSigningRequest"}
     return json.dumps({**kind, "metadata": {"name": name}, "spec": spec})
@@ -96,6 +104,7 @@ def test_the_administrator_may_do_anything(control_plane):
     assert control_plane.kubectl("auth", "can-i", "*", "*", "--all-namespaces") == "yes\n"
 
 
+@since(1, 28)
 def test_a_client_certificate_is_a_user_with_groups(control_plane):
     option = f"--kubeconfig={control_plane.kubeconfig('jane', ['painters'])}"
     review = json.loads(control_plane.kubectl(option, "auth", "whoami", "--output=json"))
@@ -111,6 +120,7 @@ def test_a_user_without_rights_is_refused(control_plane):
     )
 
 
+@since(1, 28)
 def test_a_token_makes_a_bootstrapper(control_plane, bearer):
     review = json.loads(control_plane.kubectl(bearer, "auth", "whoami", "--output=json"))
     assert review["status"]["userInfo"]["username"] == "system:bootstrap:abcdef"
@@ -165,6 +175,7 @@ def test_an_approved_request_that_no_kubelet_would_make_fails(control_plane, bea
     assert conditions["conditions"][-1]["message"] == "subject organization is not system:nodes"
 
 
+@since(1, 31)
 def test_a_node_asks_for_no_other_nodes_certificate(control_plane):
     option = f"--kubeconfig={control_plane.kubeconfig('system:node:a', ['system:nodes'])}"
     answer = refusal(control_plane, option, "create", "-f", "-", input=signing_request("csr-other", "b"))

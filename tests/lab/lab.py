@@ -19,7 +19,7 @@ from lab.network import Network
 
 FLAVOURS = {
     "real": "Kubernetes' own (KUBEBUILDER_ASSETS) serves",
-    "double": "doubles stand for kube-apiserver, kubelet and kube-proxy (tests/lab/README.md); theirs serves",
+    "double": "a double serves, as for each program that KUBEBUILDER_ASSETS lacks (tests/lab/README.md)",
 }
 NAME = "[a-z0-9][a-z0-9-]{0,19}"
 

@@ -9,7 +9,7 @@ from datetime import datetime
 from pathlib import Path
 
 import pytest
-from lab import waiting
+from lab import binaries, waiting
 from lab.cluster import CLUSTER
 from lab.machine import Machine
 
@@ -78,7 +78,7 @@ def skewed(request, lab, machine):
     """Return the machine, and the seconds by which the clock of its minion and kubelet is wrong: simulated,
     for the clock is the kernel's."""
     compiler = shutil.which("cc")
-    if lab.control_plane.flavour == "real":
+    if binaries.real("kubelet"):
         pytest.skip("a preloaded clock does not reach the real kubelet, which asks the kernel itself")
     if compiler is None:
         pytest.skip("a C compiler is missing, for the clock that is wrong")

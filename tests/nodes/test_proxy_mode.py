@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 import yaml
-from lab import waiting
+from lab import binaries, waiting
 from lab.machine import Machine
 
 from nodes.conftest import changed, highstate, invocations
@@ -21,7 +21,7 @@ STATES = {"kube-proxy-config", "kube-proxy-rules-of-its-mode", "kube-proxy-servi
 @pytest.fixture
 def rules(lab):
     """Return a function that tells whose rules are on a machine."""
-    looks = REAL if lab.control_plane.flavour == "real" else DOUBLE
+    looks = REAL if binaries.real("kube-proxy") else DOUBLE
 
     def found(machine: Machine) -> list[str]:
         return [mode for mode, look in looks.items() if machine.run("sh", "-c", look, check=False).stdout]

@@ -14,6 +14,7 @@ import time
 
 import kube_node_knocks as knocks
 import kube_node_process
+import kube_node_sentence
 import kube_node_tokens
 import kubelet_csr_table
 import salt.exceptions
@@ -28,18 +29,8 @@ __virtualname__ = "kube_node"
 APPROVE, PENDING = "kubelet_csr.approve", "kubelet_csr.pending"
 
 
-def _in_a_sentence(function):
-    """Let an operator's command end with a sentence, where Salt would print a traceback."""
-
-    @functools.wraps(function)
-    def told(*args, **kwargs):
-        try:
-            return function(*args, **kwargs)
-        except CommandExecutionError as error:
-            # Salt shows this one alone as it is, and ends with 1.
-            raise salt.exceptions.NotImplemented(str(error)) from error
-
-    return told
+# Salt shows NotImplemented alone as it is, without a traceback, and ends with 1.
+_in_a_sentence = kube_node_sentence.told_as(salt.exceptions.NotImplemented, CommandExecutionError)
 
 
 def knock(minion, tag=knocks.START, said=None):

@@ -5,7 +5,9 @@ The fleet as a table: the nodes of each cluster beside the minions that are them
 from __future__ import annotations
 
 import kube_node_fleet
+import kube_node_sentence
 import salt.exceptions
+from salt.exceptions import CommandExecutionError
 
 __virtualname__ = "kube_node"
 
@@ -15,6 +17,7 @@ def __virtual__():
     return __virtualname__
 
 
+@kube_node_sentence.told_as(salt.exceptions.NotImplemented, CommandExecutionError)
 def status(cluster=None, table=True):
     """
     Show every node of a cluster with its minion and state, the minions that are no nodes yet, and the nodes
@@ -35,10 +38,6 @@ def status(cluster=None, table=True):
         salt-run kube_node.status
         salt-run kube_node.status production table=False --out=json
     """
-    try:
-        clusters = [cluster] if cluster else __salt__["salt.cmd"]("kubelet_csr.clusters")
-        rows = __salt__["salt.cmd"]("kube_node_fleet.nodes", clusters)
-    except salt.exceptions.CommandExecutionError as error:
-        # Salt shows this one alone as it is, without a traceback, and ends with 1.
-        raise salt.exceptions.NotImplemented(str(error)) from error
+    clusters = [cluster] if cluster else __salt__["salt.cmd"]("kubelet_csr.clusters")
+    rows = __salt__["salt.cmd"]("kube_node_fleet.nodes", clusters)
     return kube_node_fleet.table(rows) if table else rows

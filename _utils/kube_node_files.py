@@ -296,7 +296,8 @@ def started_with(node: dict[str, Any], service: str, joined: bool = False) -> li
     """
     files = node["files"]
     own = [file for file in files[ROOMS.get(service, service)] if file["id"].startswith(OWN[service])]
-    shared = (*SHARED.get(service, ()), f"{service}-proxy")
+    drop_in = f"{service}-proxy"
+    shared = (*SHARED.get(service, ()), drop_in)
     others = [file for room in ("certificates", "proxy") for file in files[room] if file["id"] in shared]
     # Of archives, dockerd is one of several; what comes with a package has no link here.
     links = [f"{node['paths']['bin']}/{program}" for program in (service, f"{service}d")]
@@ -309,7 +310,11 @@ def started_with(node: dict[str, Any], service: str, joined: bool = False) -> li
         for file in (*own, *others)
         if file["wanted"] and not (file["brought"] or file["moving"] or (joined and file["joining"]))
     ]
-    return [*(file["path"] for file in ours), *certificates, *links]
+    # When a drop-in went its folder tells.
+    gone = [
+        file["path"].rpartition("/")[0] for file in others if file["id"] == drop_in and not file["wanted"]
+    ]
+    return [*(file["path"] for file in ours), *certificates, *links, *gone]
 
 
 def kept(node: dict[str, Any], joined: bool = False, moving: bool = False) -> list[dict[str, Any]]:

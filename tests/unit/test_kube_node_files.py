@@ -256,3 +256,9 @@ def test_a_manager_of_networks_that_runs_is_told_to_leave_plugins_links_alone(ma
 
 def test_where_no_manager_of_networks_runs_nothing_is_written_for_one():
     assert compiled()["files"]["network"] == []
+
+
+@pytest.mark.parametrize("proxy", [{}, {"http": "http://proxy.example.org:3128"}])
+def test_a_drop_in_that_is_gone_is_looked_for_by_its_folder(proxy: dict[str, str]):
+    looked_at = kube_node_files.started_with(compiled({"proxy": proxy}), "kubelet")
+    assert ("/etc/systemd/system/kubelet.service.d" in looked_at) is not bool(proxy)

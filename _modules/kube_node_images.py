@@ -8,11 +8,12 @@ is gone or became another, and an archive of which all is there is not even fetc
 from __future__ import annotations
 
 import json
+import os
+import shutil
 from pathlib import Path
 
 import kube_node_images
 import kube_node_kept as kept
-import salt.utils.path
 from salt.exceptions import CommandExecutionError
 
 __virtualname__ = "kube_node"
@@ -123,12 +124,12 @@ def _digests(node, names):
     if node["runtime"]["name"] == "containerd":
         found = kube_node_images.listed(_run(node, ["images", "ls"], None))
         return {name: found[name] for name in names if name in found}
-    found = {name: _docker_id(name) for name in names}
+    found = {name: _docker_id(node, name) for name in names}
     return {name: digest for name, digest in found.items() if digest}
 
 
-def _docker_id(name):
-    command = [_program("docker"), "image", "inspect", "--format={{.Id}}", name]
+def _docker_id(node, name):
+    command = [_program(node, "docker"), "image", "inspect", "--format={{.Id}}", name]
     asked = __salt__["cmd.run_all"](command, python_shell=False, ignore_retcode=True)
     if asked["retcode"] and "No such image" not in asked["stderr"]:
         raise CommandExecutionError(f"docker does not answer: {asked['stderr']}")
@@ -139,9 +140,10 @@ def _run(node, ctr, docker, *arguments):
     """Run the runtime's own program and return what it prints."""
     if node["runtime"]["name"] == "containerd":
         address = node["runtime"]["containerd"]["endpoint"].removeprefix("unix://")
-        command = [_program("ctr"), f"--address={address}", f"--namespace={NAMESPACE}", *ctr, *arguments]
+        options = [f"--address={address}", f"--namespace={NAMESPACE}"]
+        command = [_program(node, "ctr"), *options, *ctr, *arguments]
     else:
-        command = [_program("docker"), *docker, *arguments]
+        command = [_program(node, "docker"), *docker, *arguments]
     done = __salt__["cmd.run_all"](command, python_shell=False, ignore_retcode=True, timeout=LOAD_SECONDS)
     if done["retcode"]:
         raise CommandExecutionError(
@@ -150,8 +152,8 @@ def _run(node, ctr, docker, *arguments):
     return done["stdout"]
 
 
-def _program(name):
-    found = salt.utils.path.which(name)
+def _program(node, name):
+    found = shutil.which(name, path=f"{node['paths']['bin']}:{os.environ['PATH']}")
     if found is None:
         raise CommandExecutionError(f"{name} is not there: the container runtime brings it")
     return found

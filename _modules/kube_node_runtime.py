@@ -49,7 +49,7 @@ def containerd_faults():
 
 
 def _rendered(node):
-    [file] = node["files"]["containerd"]
+    [file] = [file for file in node["files"]["containerd"] if file["id"] == "containerd-config"]
     names = (f"kube_node/{file['template']}", "kube_node/map.jinja")
     texts = {
         name: __salt__["cp.get_file_str"](f"salt://{name}", __opts__.get("saltenv") or "base")

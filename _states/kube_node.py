@@ -85,8 +85,7 @@ def containerd_takes(name):
     try:
         faults = __salt__["kube_node_runtime.containerd_faults"]()
     except CommandExecutionError as error:
-        comment = f"{name} cannot be checked: {error}"
-        return _result(name, None if __opts__["test"] else False, comment)
+        return _result(name, __opts__["test"], f"{name} cannot be checked: {error}")
     if not faults:
         return _result(name, True, "containerd would run as its configuration says")
     remedy = "see whether runtime.containerd.version is what is installed, and what /etc/containerd imports"

@@ -40,6 +40,13 @@ def test_a_configuration_that_takes_effect_is_no_fault(modules, containerd):
     assert containerd[1][0::2] == ["/usr/bin/containerd", containerd[1][2], "dump"]
 
 
+def test_a_containerd_out_of_an_archive_is_asked_as_well(modules, node, containerd):
+    archive = {"version": "2.1.5", "source": "salt://containerd.tar.gz", "sha256": "c" * 64}
+    node(pillar({"binaries": {"containerd": archive}}))
+    assert modules.kube_node_runtime.containerd_faults() == []
+    assert "version = 3" in containerd[2]
+
+
 def test_containerd_is_asked_without_passwords_about_a_file_that_goes(modules, containerd):
     modules.kube_node_runtime.containerd_faults()
     command, text, mode = containerd[1:]
@@ -61,7 +68,7 @@ def test_a_setting_that_does_not_take_effect_is_told(modules, containerd):
     )
 
 
-@pytest.mark.parametrize(("test", "result"), [(True, None), (False, False)])
+@pytest.mark.parametrize(("test", "result"), [(True, True), (False, False)])
 def test_without_containerd_only_a_test_run_goes_on(states, containerd, monkeypatch, test: bool, result):
     monkeypatch.setattr(shutil, "which", lambda *_, **__: None)
     done = states.kube_node.containerd_takes(CONFIG, test=test)

@@ -46,3 +46,10 @@ def beside(machine: Machine) -> dict[str, str]:
     found["parameters"] = "\n".join(line for line in lines if not COUNTERS.search(line))
     found["iptables"] = re.sub(r"^#.*$|\[\d+:\d+\]", "", found["iptables"], flags=re.MULTILINE)
     return found
+
+
+def rootfs(machine: Machine) -> str:
+    """Make the root of a container that has /bin/sleep, with what that needs; return its folder."""
+    folder, files = "/root/idle", "/bin/sleep $(ldd /bin/sleep | grep -o '/[^ ]*')"
+    machine.run("sh", "-c", f"mkdir -p {folder} && cp --parents {files} {folder}")
+    return folder

@@ -7,17 +7,21 @@ from __future__ import annotations
 
 import json
 import os
+import tarfile
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import kube_node_versions as versions
 import pytest
 import yaml
-from lab import binaries, cluster, host
+from lab import binaries, cgroups, cluster, host, image
 from lab.lab import Lab
 from lab.machine import Machine
+from unit.archives import archive
 
 from nodes.conftest import changed, highstate
+from nodes.machines import rootfs
 
 ALL = bool(os.environ.get("KUBE_NODE_ALL"))
 # What somebody left on the machine: a file that ours replaces, and a network that is not ours.
@@ -28,6 +32,13 @@ THEIRS = {
 NETWORK = ("/etc/cni/net.d/87-theirs.conflist", '{"name": "theirs", "cniVersion": "1.0.0", "plugins": []}\n')
 HOSTS = "/etc/containerd/certs.d/docker.io/hosts.toml"
 PASSWORD = 'swordfish "7" <>'
+# Where Debian has the programs that a runtime's project releases in one archive.
+PROGRAMS = {
+    "containerd": ("bin/containerd", "bin/containerd-shim-runc-v2", "bin/ctr"),
+    "docker": ("bin/docker", "bin/docker-init", "sbin/docker-proxy", "sbin/dockerd", "sbin/runc"),
+}
+PROGRAMS["docker"] += PROGRAMS["containerd"]
+PACKAGES = ("docker.io", "docker-cli", "containerd", "runc")
 
 
 @dataclass(frozen=True)
@@ -245,3 +256,62 @@ def test_another_log_size_restarts_docker_alone(lab, machine, platform):
         assert changed(highstate(lab)["worker-1"]) == predicted == {"docker-config", "docker-service-running"}
     after = {unit: started(machine, unit) for unit in before}
     assert {unit for unit in before if after[unit] != before[unit]} == {"docker"}
+
+
+def test_images_out_of_an_archive_are_in_docker(lab, machine, platform):
+    only(platform, "docker")
+    names = ["example.org/tiny:1", "tiny:2"]
+    given = {"source": "salt://tiny.tar", "images": names}
+    given["sha256"] = archive(lab.master.states / "tiny.tar", *names)
+    pillar = f"pillar={json.dumps({'kube_node': {'images': {'archives': [given]}}})}"
+    assert changed(highstate(lab, "*", "test=True", pillar)["worker-1"]) == {"images-loaded"}
+    for expected in ({"images-loaded"}, set()):
+        assert changed(highstate(lab, "*", pillar)["worker-1"]) == expected
+    listed = machine.run("docker", "images", "--format={{.Repository}}:{{.Tag}}").stdout.split()
+    assert set(names) <= set(listed)
+
+
+def packed(lab, name: str, release: str, programs: tuple[str, ...]) -> dict[str, str]:
+    """Put Debian's programs on the master as their project releases them; return what the pillar says."""
+    path = lab.master.states / f"{name}-{release}.tgz"
+    with tarfile.open(path, "w:gz", compresslevel=1, dereference=True) as tar:
+        for program in programs:
+            tar.add(image.ensure(suite=lab.suite) / "usr" / program, f"{name}/{Path(program).name}")
+    return {"version": release, "source": f"salt://{path.name}", "sha256": binaries.sha256(path)}
+
+
+def test_a_runtime_out_of_an_archive_takes_the_place_of_the_package(lab, machine, platform):
+    """The last on this machine. Docker's packages are removed first, as if they never had been there."""
+    name, release = platform.runtime, platform.release
+    file = lab.master.pillar / "worker-1.sls"
+    tree = yaml.safe_load(file.read_text())
+    parts = {name: packed(lab, name, release, PROGRAMS[name])}
+    if name == "docker":
+        there = machine.run("dpkg-query", "--show", "--showformat=${Package} ", *PACKAGES, check=False).stdout
+        machine.run("dpkg", "--remove", *there.split())
+    else:
+        parts["runc"] = packed(lab, "runc", "1.1", ("sbin/runc",))
+        tree["kube_node"]["runtime"]["containerd"].pop("version")
+    tree["kube_node"]["binaries"] |= parts
+    file.write_text(yaml.safe_dump(tree))
+    predicted = changed(highstate(lab, "*", "test=True")["worker-1"])
+    assert changed(highstate(lab)["worker-1"]) == predicted
+    assert predicted >= {f"{name}-installed", f"{name}-service-running"}
+    process = machine.run("systemctl", "show", "--property=MainPID", "--value", name).stdout.strip()
+    runs = machine.run("readlink", f"/proc/{process}/exe").stdout
+    assert runs.startswith(f"/opt/kube_node/{name}-{release}/")
+    run_a_container(machine, name)
+    lab.control_plane.kubectl("wait", "--for=condition=Ready", "node", "--all", "--timeout=90s")
+    assert changed(highstate(lab)["worker-1"]) == set()
+
+
+def run_a_container(machine: Machine, runtime: str) -> None:
+    """Have the runtime run a container, where this machine's cgroups let it."""
+    if cgroups.is_v1() and machine.suite in image.UNIFIED:
+        return
+    folder = rootfs(machine)
+    if runtime == "docker":
+        machine.run("sh", "-c", f"tar -C {folder} -c . | docker import - idle")
+        machine.run("docker", "run", "--rm", "--network=none", "idle", "/bin/sleep", "0")
+    else:
+        machine.run("ctr", "run", "--rm", "--rootfs", folder, "idle", "/bin/sleep", "0")

@@ -15,10 +15,9 @@ from lab.lab import Lab
 from lab.machine import Machine
 
 from nodes.conftest import UNITS, changed, highstate, invocations
+from nodes.machines import rootfs
 
 NEXT = "1.36.3"
-# What sleeps in the container, with the libraries that it needs.
-FILL = "for file in /bin/sleep $(ldd /bin/sleep | grep -o '/[^ ]*'); do cp --parents $file /root/idle; done"
 PROXY = "http://user:s3cret@192.0.2.9:3128"
 
 
@@ -33,8 +32,7 @@ def upgraded():
         highstate(running)
         serve_next(running)
         [machine] = running.machines
-        machine.run("sh", "-c", f"mkdir -p /root/idle && {FILL}")
-        ctr(machine, "run", "--detach", "--rootfs", "/root/idle", "idle", "/bin/sleep", "infinity")
+        ctr(machine, "run", "--detach", "--rootfs", rootfs(machine), "idle", "/bin/sleep", "infinity")
         yield running
 
 

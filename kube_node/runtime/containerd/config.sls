@@ -8,3 +8,11 @@ containerd-config-understood:
     - require_in:
       - file: containerd-config
 {{ managed(kube_node.files.containerd) }}
+{%- if kube_node.binaries.runtime %}
+# A unit that shadows the package's own is not seen by systemd, nor by Salt, before this.
+containerd-unit-reloaded:
+  module.run:
+    - service.systemctl_reload: []
+    - onchanges:
+      - file: containerd-unit
+{%- endif %}

@@ -6,6 +6,12 @@ docker-socket-left-to-docker:
   service.dead:
     - name: docker.socket
     - enable: False
+    {%- if kube_node.binaries.runtime %}
+    # Perhaps of a package that was there before. Of a unit that is not there a test run says that it might stop it.
+    - onlyif:
+      - fun: service.available
+        args: [docker.socket]
+    {%- endif %}
     - require:
       - sls: kube_node.runtime.docker.install
       - module: docker-units-reloaded

@@ -1,5 +1,15 @@
 # Programs that kubelet, kube-proxy and network plugins call. An empty list in the pillar leaves them to somebody else.
 {%- from "kube_node/map.jinja" import kube_node with context %}
+{%- if salt["file.find"]("/var/lib/dpkg/updates", type="f", name="[0-9]*") %}
+# dpkg was killed, perhaps with an earlier run: apt installs nothing before this.
+interrupted-packages-configured:
+  cmd.run:
+    - name: dpkg --configure --pending --force-confdef --force-confold
+    - env:
+      - DEBIAN_FRONTEND: noninteractive
+    - require_in:
+      - node-packages
+{% endif %}
 node-packages:
 {%- if kube_node.os.packages %}
   pkg.installed:

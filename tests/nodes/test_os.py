@@ -12,6 +12,14 @@ from nodes.conftest import changed
 FSTAB = "LABEL=root / ext4 defaults 0 1\n/swapfile none swap sw 0 0\n# UUID=1 none swap sw 0 0\n"
 MINIMUMS = "/etc/sysctl.d/10-kube-node-minimums.conf"
 NETWORKD = {"systemd-networkd-links", "systemd-networkd-routes", "systemd-networkd-reloaded"}
+# A package at which dpkg is killed when it configures it first, in a folder that apt takes it from.
+CONTROL = "Package: deadly\nVersion: 1\nArchitecture: all\nMaintainer: lab\nDescription: deadly\n"
+POSTINST = "#!/bin/sh\n[ -e /root/apt/killed ] || { touch /root/apt/killed; kill -9 $PPID; }\n"
+SERVE = """set -e; cd /root/apt; chmod 755 deadly/DEBIAN/postinst; dpkg-deb --build deadly
+{ cat deadly/DEBIAN/control; stat --format='Filename: ./%n\nSize: %s' deadly.deb
+sha256sum deadly.deb | sed 's/^/SHA256: /; s/  .*//'; } >Packages
+mv /etc/apt/sources.list . ; echo 'deb [trusted=yes] file:/root/apt ./' >/etc/apt/sources.list"""
+CLEAR = "dpkg --purge deadly; mv /root/apt/sources.list /etc/apt/; rm -rf /root/apt /var/lib/apt/lists"
 # A kernel parameter that each machine here has for itself.
 BACKLOG = "net.ipv4.tcp_max_syn_backlog"
 
@@ -27,15 +35,21 @@ def machine(lab):
     machine.run("sh", "-c", f"mv /root/fstab /etc/fstab; rm -f {MINIMUMS}; sysctl -qw {BACKLOG}={backlog}")
 
 
-def apply(lab, machine: Machine, os: dict, *arguments: str) -> set[str]:
-    """Apply the states of the host with a pillar; return the ids of those that changed, or would."""
+def answer(lab, machine: Machine, os: dict, *arguments: str) -> dict[str, dict]:
+    """Apply the states of the host with a pillar; return them."""
     pillar = json.dumps({"kube_node": {"os": os}})
-    answer = lab.master.salt(
+    states = lab.master.salt(
         machine.minion_id, "state.apply", "kube_node.os", f"pillar={pillar}", *arguments, timeout=120
     )[machine.minion_id]
-    assert isinstance(answer, dict), answer
-    assert [state["comment"] for state in answer.values() if state["result"] is False] == []
-    return changed(answer)
+    assert isinstance(states, dict), states
+    return states
+
+
+def apply(lab, machine: Machine, os: dict, *arguments: str) -> set[str]:
+    """Apply them, and fail with what a failed one said; return the ids of those that changed, or would."""
+    states = answer(lab, machine, os, *arguments)
+    assert [state["comment"] for state in states.values() if state["result"] is False] == []
+    return changed(states)
 
 
 def test_swap_is_kept_off_at_the_next_boot(lab, machine):
@@ -79,6 +93,22 @@ def test_networkd_leaves_the_links_of_network_plugins_alone(lab, machine):
         machine.run("sh", "-c", f"ip link del cali123; rm -f {files}; systemctl stop systemd-networkd.socket")
         machine.run("systemctl", "stop", "systemd-networkd")
         machine.run("mount", "-o", "remount,bind,rw", "/sys")
+
+
+def test_a_package_manager_that_was_killed_is_set_right(lab, machine):
+    folder = machine.root / "root/apt/deadly/DEBIAN"
+    folder.mkdir(parents=True)
+    for name, text in (("control", CONTROL), ("postinst", POSTINST)):
+        (folder / name).write_text(text)
+    machine.run("sh", "-c", SERVE)
+    try:
+        states = answer(lab, machine, {"packages": ["deadly"]})
+        assert [one["__id__"] for one in states.values() if one["result"] is False] == ["node-packages"]
+        assert machine.run("ls", "/var/lib/dpkg/updates").stdout
+        assert "interrupted-packages-configured" in apply(lab, machine, {"packages": ["deadly"]})
+        assert apply(lab, machine, {"packages": ["deadly"]}) == set()
+    finally:
+        machine.run("sh", "-c", CLEAR)
 
 
 def test_modules_and_parameters_are_there_for_the_next_boot(machine):

@@ -1,8 +1,9 @@
 """Kills the Salt that imports it, with its children, at a point of one state: on PYTHONPATH, in a machine.
 
-KILLED_IN is the state's id. KILLED_AT is 1 for the moment before its first effect on the machine (a file
-opened to be written, made, moved or removed, a command of systemd or of a package manager), 2 for that before
-its second, and so on; where it has fewer it is killed when it has done them all, and Salt has noted nothing.
+KILLED_IN is the state's id, or several with commas, of which the first that is run counts. KILLED_AT is 1
+for the moment before its first effect on the machine (a file opened to be written, made, moved or removed, a
+command of systemd or of a package manager), 2 for that before its second, and so on; where it has fewer it is
+killed when it has done them all, and Salt has noted nothing.
 """
 
 from __future__ import annotations
@@ -72,7 +73,7 @@ def watch(state_class: type) -> None:
 
     def counted(self, low, *arguments, **keywords):
         global left
-        if low["__id__"] != os.environ["KILLED_IN"]:
+        if low["__id__"] not in os.environ["KILLED_IN"].split(","):
             return call(self, low, *arguments, **keywords)
         left = int(os.environ["KILLED_AT"])
         call(self, low, *arguments, **keywords)

@@ -26,8 +26,8 @@ def nodes(clusters):
     clusters
         List of their names.
 
-    The API server is asked once, in pages; no minion is. Who a minion is stands in its pillar, which is
-    compiled where that is not known yet.
+    The API server is asked once, in pages; no minion is. Who a minion is says its pillar as the master last
+    knew it.
 
     Returns a list of ``{cluster, node, minion, state, version, address, note}``, all texts.
 
@@ -38,7 +38,7 @@ def nodes(clusters):
         salt-run salt.cmd kube_node_fleet.nodes '[production]'
     """
     accepted = __salt__["kube_node_minions.accepted"]()
-    known = [one for one in __salt__["kube_node_minions.identities"](accepted).values() if one]
+    known = [one for one in __salt__["kube_node_minions.last_known"](accepted).values() if one]
     return [
         row
         for cluster in clusters

@@ -170,6 +170,27 @@ def identities(minions):
     return _identities(_accepted(minions))
 
 
+def last_known(minions):
+    """
+    Return as :py:func:`identities`, but by what was last found out of each minion, however old: good for
+    showing a fleet, not for deciding. Only of whom nothing is known yet the pillar is compiled.
+
+    minions
+        Minion ids; any values are taken, since they may come from forged events.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-run salt.cmd kube_node_minions.last_known '[worker-1]'
+    """
+    ids = _accepted(minions)
+    found = {minion: entry.identity for minion, entry in _register().entries(ids).items()}
+    hints = {minion: _hint(minion).identity for minion in ids - found.keys()}
+    found |= {minion: identity for minion, identity in hints.items() if identity}
+    return found | _identities(ids - found.keys())
+
+
 def known_minions(minions):
     """
     Return those of some minions of whom it is known without compiling a pillar who they are.

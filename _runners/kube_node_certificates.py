@@ -41,7 +41,7 @@ def certificates(threshold=0, timeout=30):
         salt-run kube_node.certificates threshold=14 --out=json
     """
     accepted = __salt__["salt.cmd"]("kube_node_minions.accepted")
-    known = __salt__["salt.cmd"]("kube_node_minions.identities", accepted)
+    known = __salt__["salt.cmd"]("kube_node_minions.last_known", accepted)
     minions = sorted(minion for minion, found in known.items() if found)
     answers = {}
     if minions:

@@ -62,3 +62,19 @@ def test_a_list_of_keys_that_took_long_is_believed_for_longer(modules, module, m
         now[0] += seconds
         modules["kube_node_minions.known_minions"]({f"node-{number}" for number in range(300)})
     assert len(lists) == 2
+
+
+def test_a_fleet_is_shown_by_what_was_last_known_of_it(modules, module, master, monkeypatch):
+    minions.accept(master, {"worker-1"})
+    cluster, compiled = {"name": "production", "api_server": "https://10.0.0.10:6443"}, []
+
+    def compile_pillar(minion: str) -> dict[str, Any]:
+        compiled.append(minion)
+        return {"kube_node": {"cluster": cluster}}
+
+    monkeypatch.setattr(module, "_compile", compile_pillar)
+    for count, ask in ((1, "last_known"), (1, "last_known"), (2, "identities")):
+        (master.pillar / "top.sls").write_text(f"# {ask} {count}")
+        modules.pack["__context__"].clear()
+        [found] = modules[f"kube_node_minions.{ask}"]({"worker-1", "stranger"}).values()
+        assert (found.cluster, len(compiled)) == ("production", count)

@@ -54,8 +54,8 @@ bench-storm: ## N=1000 simulated nodes knock within a second at a real master; A
 bench-day: ## A simulated day of N=10000 nodes: renewals, a rack that returns, sweeps; ARGS=--help
 	@$(call python) && PATH="$$(dirname "$$python"):$$PATH" "$$python" benchmarks/day.py --nodes $(or $(N),10000) $(ARGS)
 
-test: ## Every tier; what this machine can't run is skipped and named at the end
-	@$(call python,--try-machines) && "$$python" -m pytest $(ARGS)
+test: ## Every tier; what this machine can't run is skipped and named at the end; PROCESSES=2 at once
+	@$(call python,--try-machines) && "$$python" -m pytest $(if $(PROCESSES),--numprocesses=$(PROCESSES) --dist=loadfile --no-loadscope-reorder) $(ARGS)
 
 test-unit: ## Pure functions
 	@$(call python) && "$$python" -m pytest tests/unit $(ARGS)

@@ -13,11 +13,12 @@ UNITS = ("containerd", "kubelet", "kube-proxy")
 
 
 @pytest.fixture(scope="session")
-def lab():
+def lab(worker_id: str):
     """Return a lab whose machines have had their first highstate, and before it a test run."""
     if reason := host.unable():
         pytest.skip(reason)
-    with Lab("test") as running:
+    # Each process of pytest-xdist has a lab of its own.
+    with Lab(f"test-{worker_id}") as running:
         running.predicted = highstate(running, "*", "test=True")
         running.first_highstate = highstate(running)
         yield running

@@ -30,7 +30,9 @@ def test_another_kind_of_key_signs_nothing(key: Any) -> None:
     assert not csr_keys.is_signed_by(der.spki(key), b"signed", *der.sign(key, b"signed"))
 
 
-@pytest.mark.parametrize("spki", [b"", b"\0", b"\x30\0", der.spki(keys.curve("P-256"))[:-1]])
+@pytest.mark.parametrize(
+    "spki", [b"", b"\0", b"\x30\0", der.spki(keys.curve("P-256"))[:-1]], ids=["none", "zero", "empty", "cut"]
+)
 def test_what_is_no_key_signs_nothing(spki: bytes) -> None:
     assert not csr_keys.is_signed_by(spki, b"signed", *der.sign(keys.curve("P-256"), b"signed"))
 

@@ -39,7 +39,7 @@ def fleet(tmp_path_factory) -> Iterator[Callable[..., Fleet]]:
 
 def test_fleet_that_knocks_at_once_is_let_in(fleet):
     thirty = fleet(30)
-    report = thirty.knock(QUICK, seconds=25)
+    report = thirty.knock(QUICK, seconds=90)
     assert report.lost == []
     thirty.rest(5)
     assert thirty.secrets() == []
@@ -48,7 +48,7 @@ def test_fleet_that_knocks_at_once_is_let_in(fleet):
 def test_sweep_lets_in_a_fleet_whose_knocks_are_all_lost(fleet):
     thirty = fleet(30)
     thirty.attest(certified=False)
-    with thirty.started(QUICK, Faults(silent=True), seconds=25) as process:
+    with thirty.started(QUICK, Faults(silent=True), seconds=90) as process:
         thirty.master.salt_run("kube_node.sweep")
         report = thirty.report(process)
     assert report.knocks == 0
@@ -58,7 +58,7 @@ def test_sweep_lets_in_a_fleet_whose_knocks_are_all_lost(fleet):
 def test_knocks_that_the_reactors_queue_drops_keep_nobody_out(fleet):
     many = fleet(100, reactor_worker_threads=1, reactor_worker_hwm=5)
     many.warm()
-    with many.started(replace(QUICK, again=0), seconds=60) as process:
+    with many.started(replace(QUICK, again=0), seconds=90) as process:
         knock_of_strangers(many.master, 400)
         report = many.report(process)
     assert (report.knocks, report.lost) == (100, [])
@@ -79,7 +79,7 @@ def test_master_that_is_killed_in_mid_pass_lets_all_in_when_it_is_back(fleet):
         until(thirty.secrets, "the first Secrets", seconds=30, interval=0.05)
         thirty.master.kill()
     thirty.master.start()
-    assert thirty.knock(QUICK, seconds=60).lost == []
+    assert thirty.knock(QUICK, seconds=90).lost == []
     until(lambda: set(thirty.secrets()) <= known(thirty), "Secrets that a sweep knows, no others", seconds=20)
 
 
@@ -91,6 +91,6 @@ def known(fleet: Fleet) -> set[str]:
 
 def test_kubelets_that_crash_eleven_times_are_let_in(fleet):
     five = fleet(5)
-    report = five.knock(QUICK, Faults(crashes=11, crash_pause=0.5), seconds=25)
+    report = five.knock(QUICK, Faults(crashes=11, crash_pause=0.5), seconds=90)
     assert report.lost == []
     assert {len(course.requests) for course in report.courses} == {12}

@@ -4,7 +4,7 @@ is not approved, and every honest one is."""
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import datetime, timezone
 from typing import Any
 from urllib.parse import quote
@@ -14,12 +14,24 @@ import pytest
 import urllib3
 from kube_api import Api
 from kubelet_csr_api import Requests
+from lab.controlplane import ControlPlane
+from lab.network import free_port
 from unit.csr import corpus
 from unit.csr.samples import NOW, Sample, honest_object
+
+from integration.kubelets import prepare
 
 PATH = "/apis/certificates.k8s.io/v1/certificatesigningrequests"
 # What a requestor says; the rest of an object is the API server's.
 SPOKEN = ("request", "signerName", "usages", "expirationSeconds")
+
+
+@pytest.fixture(scope="module")
+def control_plane(tmp_path_factory, formula) -> Iterator[ControlPlane]:
+    """Return one of its own: on that of the session a master's worker would judge along."""
+    with ControlPlane(tmp_path_factory.mktemp("plane"), port=free_port()) as plane:
+        prepare(plane, formula)
+        yield plane
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +43,6 @@ def approver(control_plane) -> Requests:
 @pytest.fixture(scope="module")
 def post(control_plane) -> Callable[[Sample], bool]:
     """Return a function that posts a sample in its requestor's name, and tells whether the server took it."""
-    control_plane.kubectl("delete", "csr", "--all")
     folder = control_plane.admin_kubeconfig.parent
     pool = urllib3.PoolManager(
         ca_certs=str(control_plane.ca_file), cert_file=folder / "admin.crt", key_file=folder / "admin.key"

@@ -172,8 +172,8 @@ def identities(minions):
 
 def last_known(minions):
     """
-    Return as :py:func:`identities`, but by what was last found out of each minion, however old: good for
-    showing a fleet, not for deciding. Only of whom nothing is known yet the pillar is compiled.
+    Return as :py:func:`identities`, but by the pillar that each minion fetched last, or by what was found out
+    since: good for showing a fleet, not for deciding. Only of whom nothing is known the pillar is compiled.
 
     minions
         Minion ids; any values are taken, since they may come from forged events.
@@ -185,9 +185,13 @@ def last_known(minions):
         salt-run salt.cmd kube_node_minions.last_known '[worker-1]'
     """
     ids = _accepted(minions)
-    found = {minion: entry.identity for minion, entry in _register().entries(ids).items()}
-    hints = {minion: _hint(minion).identity for minion in ids - found.keys()}
-    found |= {minion: identity for minion, identity in hints.items() if identity}
+    entries, found = _register().entries(ids), {}
+    for minion in ids:
+        entry, hint = entries.get(minion), _hint(minion)
+        if entry and entry.hint == hint.digest:
+            found[minion] = entry.identity
+        elif hint.identity or hint.is_foreign:
+            found[minion] = hint.identity
     return found | _identities(ids - found.keys())
 
 

@@ -282,6 +282,8 @@ def packed(lab, name: str, release: str, programs: tuple[str, ...]) -> dict[str,
 
 def test_a_runtime_out_of_an_archive_takes_the_place_of_the_package(lab, machine, platform):
     """The last on this machine. Docker's packages are removed first, as if they never had been there."""
+    if not ALL:
+        pytest.skip("runtimes out of archives are for make test-nodes-all")
     name, release = platform.runtime, platform.release
     file = lab.master.pillar / "worker-1.sls"
     tree = yaml.safe_load(file.read_text())

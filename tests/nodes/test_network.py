@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 
 import pytest
@@ -12,19 +13,36 @@ from nodes.conftest import changed, highstate
 from nodes.networks import ECHO, connection
 
 SERVICE = "10.68.0.80"
-# What calico would leave on a machine, and beside it what is somebody else's.
-CALICO = """
+# What a network would leave on a machine: calico, and flannel up to 0.14, whose rules bear no name.
+LEFT = {
+    "calico": """
 mkdir -p /var/lib/calico && echo worker-1 >/var/lib/calico/nodename
 echo '{"cniVersion": "0.3.1", "name": "k8s-pod-network", "plugins": []}' >/etc/cni/net.d/10-calico.conflist
 ip link add cali0123456789a type veth peer name peer0
 ip route add blackhole 172.20.9.0/26 proto 80
-ip route add blackhole 198.51.100.0/24 proto static
 iptables -N cali-INPUT
 iptables -A cali-INPUT -j RETURN
 iptables -I INPUT -m comment --comment cali:Cz_u1IQiXIMmKD4c -j cali-INPUT
+""",
+    "flannel": """
+mkdir -p /run/flannel && echo FLANNEL_MTU=1450 >/run/flannel/subnet.env
+echo '{"cniVersion": "0.3.1", "name": "cbr0", "plugins": []}' >/etc/cni/net.d/10-flannel.conflist
+ip link add flannel.1 type vxlan id 1 dev host0 dstport 8472
+ip route add 172.20.9.0/24 via 10.77.0.1
+iptables -t nat -A POSTROUTING -s 172.20.0.0/16 -d 172.20.0.0/16 -j RETURN
+iptables -t nat -A POSTROUTING -s 172.20.0.0/16 ! -d 224.0.0.0/4 -j MASQUERADE --random-fully
+iptables -t nat -A POSTROUTING ! -s 172.20.0.0/16 -d 172.20.9.0/24 -j RETURN
+iptables -t nat -A POSTROUTING ! -s 172.20.0.0/16 -d 172.20.0.0/16 -j MASQUERADE --random-fully
+iptables -A FORWARD -s 172.20.0.0/16 -j ACCEPT
+iptables -A FORWARD -d 172.20.0.0/16 -j ACCEPT
+""",
+}
+TRACES = re.compile(r"cali|flannel|172\.20\.9\.|172\.20\.0\.0/16")
+# What is somebody else's.
+MINE = """
+ip route add blackhole 198.51.100.0/24 proto static
 iptables -N MINE
 iptables -A INPUT -j MINE
-echo calico >/var/lib/kube_node/network
 """
 AWAY = "iptables -D INPUT -j MINE; iptables -X MINE; ip route delete blackhole 198.51.100.0/24"
 
@@ -74,9 +92,10 @@ def test_a_pod_on_another_node_answers_at_a_services_address(lab, pair):
         lab.control_plane.kubectl("delete", "service/echo", "endpointslice/echo")
 
 
-def test_what_calico_left_is_taken_away_beside_an_open_connection(lab):
+@pytest.mark.parametrize("network", LEFT)
+def test_what_a_network_left_is_taken_away_beside_an_open_connection(lab, network: str):
     machine = lab.machines[0]
-    machine.run("sh", "-ec", CALICO)
+    machine.run("sh", "-ec", f"{LEFT[network]}{MINE}echo {network} >/var/lib/kube_node/network")
     try:
         with connection(*lab.machines[:2]) as send:
             assert send("before") == "before"
@@ -84,8 +103,10 @@ def test_what_calico_left_is_taken_away_beside_an_open_connection(lab):
             done = highstate(lab, machine.minion_id)[machine.minion_id]
             assert changed(foretold) == changed(done) == {"no-other-network"}
             assert send("after") == "after"
-        left = machine.run("sh", "-c", "ip -br link; ip route; iptables-save; ls /etc/cni/net.d").stdout
-        assert [word for word in ("cali", "172.20.9.0") if word in left] == []
+        files = "ls /etc/cni/net.d; find /run/flannel -type f"
+        look = f"ip -br link; ip route; iptables-save | grep -v KUBE; {files}"
+        left = machine.run("sh", "-c", look, check=False).stdout
+        assert TRACES.findall(left) == []
         assert all(word in left for word in ("-A INPUT -j MINE", "198.51.100.0/24", "10-default.conf"))
         assert changed(highstate(lab, machine.minion_id)[machine.minion_id]) == set()
     finally:

@@ -172,8 +172,9 @@ def identities(minions):
 
 def last_known(minions):
     """
-    Return as :py:func:`identities`, but by the pillar that each minion fetched last, or by what was found out
-    since: good for showing a fleet, not for deciding. Only of whom nothing is known the pillar is compiled.
+    Return as :py:func:`identities`, but by what was last found out of each minion, however old, or by the
+    pillar that it fetched where nothing was: good for showing a fleet, not for deciding. A pillar is compiled
+    only of whom there is neither, or whose two differ.
 
     minions
         Minion ids; any values are taken, since they may come from forged events.
@@ -190,7 +191,7 @@ def last_known(minions):
         entry, hint = entries.get(minion), _hint(minion)
         if entry and entry.hint == hint.digest:
             found[minion] = entry.identity
-        elif hint.identity or hint.is_foreign:
+        elif entry is None and (hint.identity or hint.is_foreign):
             found[minion] = hint.identity
     return found | _identities(ids - found.keys())
 

@@ -23,6 +23,8 @@ log = logging.getLogger(__name__)
 
 # Longer than an API server that asks for patience can keep one look busy.
 HUNG_SECONDS = 600
+# Until it looks into its mail for the first time it only loads modules, and that is where such a lock is met.
+START_SECONDS = 30
 
 
 def start(folder: Path, work: Callable[[Mailbox], None], listen: Callable[[Mailbox], None]) -> str:
@@ -53,10 +55,10 @@ def _run(folder: Path, lock: Any, work: Callable[[Mailbox], None], listen: Calla
     gc.freeze()  # what it has in memory stays shared with it
     with _hung(folder).open("w") as told:
 
-        def alive() -> None:
-            faulthandler.dump_traceback_later(HUNG_SECONDS, exit=True, file=told)
+        def alive(seconds: float = HUNG_SECONDS) -> None:
+            faulthandler.dump_traceback_later(seconds, exit=True, file=told)
 
-        alive()
+        alive(START_SECONDS)
         mail = Mailbox(folder, alive)
         threading.Thread(target=listen, args=(mail,), daemon=True).start()
         while True:

@@ -64,10 +64,18 @@ def test_what_is_heard_is_worked_off(folder: Path):
     assert (folder / "done").read_text() == "m2"
 
 
-def test_one_that_hangs_is_ended_and_the_next_one_tells_where(folder: Path, monkeypatch, caplog):
-    monkeypatch.setattr(kube_node_process, "HUNG_SECONDS", 0.2)
+def hang_at_work(mail: Mailbox) -> None:
+    mail.take()
+    hang(mail)
+
+
+@pytest.mark.parametrize(("work", "bound"), [(hang, "START_SECONDS"), (hang_at_work, "HUNG_SECONDS")])
+def test_one_that_hangs_is_ended_and_the_next_one_tells_where(
+    folder: Path, monkeypatch, caplog, work, bound: str
+):
+    monkeypatch.setattr(kube_node_process, bound, 0.2)
     kube_node_knocks.leave(folder, Knock("m1"))
-    start(folder, hang)
+    start(folder, work)
     until(lambda: is_free(folder), "the watchdog", SECONDS)
     monkeypatch.undo()
     with caplog.at_level(logging.ERROR, "kube_node_process"):

@@ -91,8 +91,9 @@ class Kubelet:
 
     def ask_serving(self) -> str:
         """Ask for a serving certificate by its client certificate."""
+        usages = ["digital signature", "key encipherment", "server auth"]
         names = [x509.DNSName(self.owner.name)]
-        return self._ask(self._body(double.SERVING, names=names, usages=["digital signature", "server auth"]))
+        return self._ask(self._body(double.SERVING, names=names, usages=usages))
 
     def ask(self, **parts: Any) -> str:
         """Ask for something else by its client certificate."""

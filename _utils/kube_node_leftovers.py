@@ -10,9 +10,18 @@ import ipaddress
 import re
 from typing import Any
 
+# Flannel's rules up to 0.14, which bear no name (its network/iptables.go): they are of the pods' network.
+_BARE = """
+-A POSTROUTING -s {pods} -d {pods} -j RETURN
+-A POSTROUTING -s {pods} ! -d 224.0.0.0/4 -j MASQUERADE
+-A POSTROUTING ! -s {pods} -d {part} -j RETURN
+-A POSTROUTING ! -s {pods} -d {pods} -j MASQUERADE
+-A FORWARD -s {pods} -j ACCEPT
+-A FORWARD -d {pods} -j ACCEPT
+"""
 # Of each network: its program, its configuration in paths.cni_config, its other files, links by pattern, the
-# protocols by which its routes are marked (BIRD's and Felix's), and what its chains' names and its rules'
-# comments begin with.
+# protocols by which its routes are marked (BIRD's and Felix's), what its chains' names and its rules'
+# comments begin with, and its rules that bear no name.
 NETWORKS: dict[str, dict[str, Any]] = {
     "none": {"links": r"mynet0"},
     "flannel": {
@@ -22,6 +31,7 @@ NETWORKS: dict[str, dict[str, Any]] = {
         "links": r"flannel\.\d+|flannel-wg|cni0",
         "chains": "FLANNEL-",
         "comments": "flanneld ",
+        "bare": _BARE,
     },
     "calico": {
         "programs": {"calico-node", "calico-felix", "bird"},
@@ -33,15 +43,6 @@ NETWORKS: dict[str, dict[str, Any]] = {
         "comments": "cali:",
     },
 }
-# Flannel's rules up to 0.14, which bear no name (its network/iptables.go): they are of the pods' network.
-_BARE = """
--A POSTROUTING -s {pods} -d {pods} -j RETURN
--A POSTROUTING -s {pods} ! -d 224.0.0.0/4 -j MASQUERADE
--A POSTROUTING ! -s {pods} -d {part} -j RETURN
--A POSTROUTING ! -s {pods} -d {pods} -j MASQUERADE
--A FORWARD -s {pods} -j ACCEPT
--A FORWARD -d {pods} -j ACCEPT
-"""
 _RULE = re.compile(r"-A (\S+) (.*)")
 _TARGET = re.compile(r'(?:^| )-[jg] "?([^ "]+)')
 _COMMENT = re.compile(r'--comment (?:"((?:[^"\\]|\\.)*)"|(\S+))')
@@ -104,13 +105,14 @@ def _is_its(network: str, rule: str, pods: Any) -> bool:
     if target and target[1].startswith(NETWORKS[network]["chains"]):
         return True
     text = (comment[1] or comment[2]) if comment else ""
-    return text.startswith(NETWORKS[network]["comments"]) or (network == "flannel" and _is_bare(rule, pods))
+    return text.startswith(NETWORKS[network]["comments"]) or _is_bare(network, rule, pods)
 
 
-def _is_bare(rule: str, pods: Any) -> bool:
-    to = re.search(r"-d (\S+)", rule)
+def _is_bare(network: str, rule: str, pods: Any) -> bool:
+    """Tell whether a rule is one of those that a network lays without a name."""
+    to, bare = re.search(r"-d (\S+)", rule), NETWORKS[network].get("bare", "")
     part = to[1] if to and _inside(to[1], pods) else None
-    return rule.removesuffix(" --random-fully") in _BARE.format(pods=pods, part=part).splitlines()
+    return rule.removesuffix(" --random-fully") in bare.format(pods=pods, part=part).splitlines()
 
 
 def _inside(destination: str, network: Any) -> bool:

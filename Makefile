@@ -4,6 +4,7 @@ SHELL := /bin/bash
 .PHONY: help demo demo-down demo-shell demo-kubectl demo-salt render versions bench-render bench-beacon bench-approve bench-storm bench-day bench-node test test-unit test-functional test-integration test-nodes test-nodes-all lint venv clean-cache
 
 PYTHON ?= python3
+PROCESSES ?= 2
 NODE ?= worker-1
 CACHE := $(or $(KUBE_NODE_CACHE),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/kube_node)
 export PYTHONPATH := $(CURDIR)/tests:$(CURDIR)/_utils
@@ -55,7 +56,7 @@ bench-day: ## A simulated day of N=10000 nodes: renewals, a rack that returns, s
 	@$(call python) && PATH="$$(dirname "$$python"):$$PATH" "$$python" benchmarks/day.py --nodes $(or $(N),10000) $(ARGS)
 
 test: ## Every tier; what this machine can't run is skipped and named at the end; PROCESSES=2 at once
-	@$(call python,--try-machines) && "$$python" -m pytest $(if $(PROCESSES),--numprocesses=$(PROCESSES) --dist=loadfile --no-loadscope-reorder) $(ARGS)
+	@$(call python,--try-machines) && "$$python" -m pytest --numprocesses=$(PROCESSES) --dist=loadfile --no-loadscope-reorder $(ARGS)
 
 test-unit: ## Pure functions
 	@$(call python) && "$$python" -m pytest tests/unit $(ARGS)

@@ -32,7 +32,7 @@ def highstate(lab: Lab, *arguments: str) -> tuple[float, dict[str, dict]]:
     """Run it on the one machine; return its seconds and the states by id."""
     [machine] = lab.machines
     began = time.perf_counter()
-    states = lab.master.salt(machine.minion_id, "state.highstate", *arguments, timeout=300)[machine.minion_id]
+    states = lab.master.salt(machine.minion_id, "state.highstate", *arguments)[machine.minion_id]
     seconds = time.perf_counter() - began
     if failures := summarize(states).failures:
         raise SystemExit("\n".join(failures))

@@ -22,6 +22,28 @@ def pytest_sessionstart() -> None:
     shutdown_temp_handler()
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Have each failure told when it happens: a run that is cut off never comes to its summary."""
+    config.pluginmanager.register(Failures(config))
+
+
+class Failures:
+    """Says at once why a test failed, as pytest's summary does at the end."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self.config = config
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Write the report of a failure."""
+        terminal = self.config.pluginmanager.get_plugin("terminalreporter")
+        if report.failed and terminal:
+            terminal.ensure_newline()
+            terminal.section(f"{report.when} of {report.nodeid}", "_")
+            terminal.line(report.longreprtext)
+            terminal.line(report.capstdout)
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Say last what was skipped and why."""
     skipped = terminalreporter.stats.get("skipped", [])

@@ -56,20 +56,24 @@ def test_sweep_lets_in_a_fleet_whose_knocks_are_all_lost(fleet):
 
 
 def test_knocks_that_the_reactors_queue_drops_keep_nobody_out(fleet):
-    many = fleet(100, reactor_worker_threads=1, reactor_worker_hwm=5)
+    many = fleet(101, reactor_worker_threads=1, reactor_worker_hwm=5)
     many.warm()
-    with many.started(replace(QUICK, again=0), seconds=90) as process:
-        knock_of_strangers(many.master, 400)
+    awaited, *rest = many.minions
+    # The worker waits for its request, and hears the bus meanwhile.
+    knock(many.master, many.tokens([awaited]))
+    until(many.secrets, "the worker at work", seconds=30)
+    with many.started(replace(QUICK, again=0), seconds=90, some=rest) as process:
+        knock(many.master, {f"stranger-{number}": None for number in range(400)})
         report = many.report(process)
     assert (report.knocks, report.lost) == (100, [])
     assert "TaskPool queue is full" in many.master.log.read_text()
 
 
-def knock_of_strangers(master: Master, count: int) -> None:
-    """Fire knocks of minions that the master does not know."""
+def knock(master: Master, tokens: dict[str, str | None]) -> None:
+    """Fire the knock of each of these minions, which the master may know or not."""
     bus = Bus(str(master.sockets))
-    for number in range(count):
-        bus.knock(f"stranger-{number}", None, "client", beacon=True)
+    for minion, token in tokens.items():
+        bus.knock(minion, token, "client", beacon=False)
     bus.close()
 
 

@@ -14,7 +14,6 @@ from lab.console import Console, StepFailed, step
 from lab.lab import Lab, LabInUse
 
 NAME = "demo"
-HIGHSTATE_SECONDS = 300
 APPROVAL_SECONDS = 90
 READY_SECONDS = 120
 SIGNER_SECONDS = 15
@@ -67,7 +66,7 @@ def follow(lab: Lab, console: Console) -> Approvals:
 def apply(lab: Lab, console: Console) -> None:
     """Runs the highstate on all minions at once, and prints what it did on each."""
     console.say("salt '*' state.highstate")
-    answers = lab.master.salt("*", "state.highstate", timeout=HIGHSTATE_SECONDS)
+    answers = lab.master.salt("*", "state.highstate")
     results = {minion_id: highstate.summarize(answer) for minion_id, answer in sorted(answers.items())}
     for minion_id, result in results.items():
         console.say(f"{minion_id}: highstate {result}")

@@ -28,6 +28,7 @@ PROJECT = Path(__file__).resolve().parents[2]
 SALT = Path(sys.executable).parent
 START_SECONDS = 60
 KEY_SECONDS = 60
+ASK_SECONDS = 30
 
 
 class MasterError(RuntimeError):
@@ -190,9 +191,13 @@ class Master:
         if done.returncode:
             raise MasterError(f"salt-key could not delete the keys: {done.stderr.strip()}")
 
-    def salt(self, target: str, *arguments: str, timeout: int = 60) -> dict[str, object]:
-        """Runs an execution function on minions; returns what each answered, by minion id."""
-        return self._json("salt", "--static", f"--timeout={timeout}", target, *arguments)
+    def salt(self, target: str, *arguments: str) -> dict[str, object]:
+        """Runs an execution function on minions, for as long as it takes.
+
+        Returns:
+            What each answered, by minion id. Those are missing that do not say, when asked, that they run it.
+        """
+        return self._json("salt", "--static", f"--timeout={ASK_SECONDS}", target, *arguments)
 
     def salt_run(self, *arguments: str) -> object:
         """Runs a runner on the master; returns its result."""
@@ -296,5 +301,6 @@ def settings(master: Master) -> dict:
         "pillar_roots": {"base": [str(master.pillar)]},
         "keysize": 2048,
         "worker_threads": 3,
+        "gather_job_timeout": ASK_SECONDS,
         "log_level_logfile": "info",
     }

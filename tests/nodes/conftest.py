@@ -10,6 +10,7 @@ from lab.lab import Lab
 from lab.machine import Machine
 
 UNITS = ("containerd", "kubelet", "kube-proxy")
+LOG_SHOWN = 20_000  # characters of it
 
 
 @pytest.fixture(scope="session")
@@ -25,13 +26,26 @@ def lab(worker_id: str):
 
 
 def highstate(lab: Lab, target: str = "*", *arguments: str) -> dict[str, dict[str, dict]]:
-    """Run the highstate; return each minion's states by id, and fail with what a failed one said."""
-    answers = lab.master.salt(target, "state.highstate", *arguments, timeout=300)
+    """Run the highstate on one minion, or on all; return the states of each by its id.
+
+    Fails with what a failed state said, and shows the master's log then.
+    """
+    wanted = {machine.minion_id for machine in lab.machines} if target == "*" else {target}
+    answers = lab.master.salt(target, "state.highstate", *arguments)
+    try:
+        assert answers.keys() == wanted, f"no answer from {', '.join(wanted - answers.keys())}"
+        _succeeded(answers)
+    except AssertionError:
+        print(lab.master.log.read_text()[-LOG_SHOWN:])
+        raise
+    return answers
+
+
+def _succeeded(answers: dict[str, dict[str, dict]]) -> None:
     for minion, states in answers.items():
         assert isinstance(states, dict), f"{minion}: {states}"
         failed = {key: state["comment"] for key, state in states.items() if state["result"] is False}
         assert not failed, f"{minion}: {json.dumps(failed, indent=2)}"
-    return answers
 
 
 def changed(states: dict[str, dict]) -> set[str]:

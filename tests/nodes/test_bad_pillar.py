@@ -24,7 +24,7 @@ def refused(lab):
     def run(pillar: dict) -> str:
         before = invocations(machine), _listing(machine)
         file.write_text(yaml.safe_dump(pillar))
-        answer = lab.master.salt(machine.minion_id, "state.highstate", timeout=120)[machine.minion_id]
+        answer = lab.master.salt(machine.minion_id, "state.highstate")[machine.minion_id]
         assert (invocations(machine), _listing(machine)) == before
         if isinstance(answer, list):
             return "\n".join(answer)

@@ -125,7 +125,7 @@ def test_a_failed_preflight_leaves_the_machine_as_it_was(new):
     before = tree(machine), beside(machine), services(machine)
     wrong = {"kube_node": {"node": {"addresses": ["10.77.0.99"]}, "os": {"swap": "off"}}}
     run = (machine.minion_id, "state.highstate", f"pillar={json.dumps(wrong)}")
-    [stopped] = new.master.salt(*run, timeout=120)[machine.minion_id].values()
+    [stopped] = new.master.salt(*run)[machine.minion_id].values()
     assert stopped["comment"].splitlines()[0] == "Nothing was touched:"
     assert (tree(machine), beside(machine), services(machine)) == before
 

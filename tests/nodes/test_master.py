@@ -33,7 +33,7 @@ def machine(lab):
 
 def apply(lab, machine, *arguments: str) -> dict[str, dict]:
     """Apply the state, and fail with what a failed one said."""
-    answer = lab.master.salt(machine.minion_id, "state.apply", "kube_node.master", *arguments, timeout=120)
+    answer = lab.master.salt(machine.minion_id, "state.apply", "kube_node.master", *arguments)
     states = answer[machine.minion_id]
     assert isinstance(states, dict), states
     assert {one["comment"] for one in states.values() if one["result"] is False} == set()

@@ -379,10 +379,10 @@ def test_an_error_stops_the_highstate_before_anything_is_touched(lab, machine):
     """A test run goes on to tell what else would be done, and tells the error all the same."""
     pillar = {"kube_node": {"kubelet": {"config": {"maxPods": 7}}, "node": {"addresses": ["10.77.0.99"]}}}
     run = (machine.minion_id, "state.highstate", f"pillar={json.dumps(pillar)}")
-    [stopped] = lab.master.salt(*run, timeout=120)[machine.minion_id].values()
+    [stopped] = lab.master.salt(*run)[machine.minion_id].values()
     assert (stopped["__id__"], stopped["result"], stopped["changes"]) == ("preflight-passed", False, {})
     assert "addresses: 10.77.0.99 is on no interface" in stopped["comment"]
-    tested = lab.master.salt(*run, "test=True", timeout=120)[machine.minion_id].values()
+    tested = lab.master.salt(*run, "test=True")[machine.minion_id].values()
     [failed] = [state for state in tested if state["result"] is False]
     assert failed["comment"] == stopped["comment"]
 

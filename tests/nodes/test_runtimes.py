@@ -95,7 +95,7 @@ def join(lab: Lab, platform: Platform) -> None:
     cluster.write_pillar(lab.master, {minion: pillar})
     for path, text in (THEIRS[platform.runtime], NETWORK):
         machine.run("sh", "-c", f"mkdir -p $(dirname {path}) && cat >{path}", input=text)
-    lab.refused = lab.master.salt(minion, "state.highstate", timeout=120)[minion]
+    lab.refused = lab.master.salt(minion, "state.highstate")[minion]
     cluster.write_pillar(lab.master, {minion: pillar | {"takeover": True}})
     highstate(lab)
 
@@ -212,7 +212,7 @@ def test_a_configuration_that_does_not_take_effect_is_refused(lab, machine, plat
     pillar = {"kube_node": {"runtime": {"containerd": {"version": other}}}}
     run = ("worker-1", "state.highstate", f"pillar={json.dumps(pillar)}")
     for arguments in (["test=True"], []):
-        states = lab.master.salt(*run, *arguments, timeout=300)["worker-1"].values()
+        states = lab.master.salt(*run, *arguments)["worker-1"].values()
         failed = {state["__id__"]: state["comment"] for state in states if state["result"] is False}
         assert failed["containerd-config-understood"].startswith(
             "/etc/containerd/config.toml was left as it is"

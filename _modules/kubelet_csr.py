@@ -16,7 +16,6 @@ from pathlib import Path
 
 import kube_api
 import kube_node_audit
-import kube_node_knocks
 import kube_node_register
 import kubelet_csr_facts
 import kubelet_csr_pass
@@ -106,58 +105,6 @@ def approve(cluster):
     return decisions
 
 
-def leave_knock(tag, data):
-    """
-    Leave a minion's knock for the worker of its cluster; tell whether that is there to find it.
-
-    tag
-        The event's tag.
-
-    data
-        The event's data, which anyone may have forged.
-
-    Returns ``{cluster, worker}``, the worker ``running`` or ``wanted``; an empty mapping where there is
-    nothing to do.
-
-    CLI Example:
-
-    .. code-block:: bash
-
-        salt-run salt.cmd kubelet_csr.leave_knock kube_node/kubelet/start '{id: worker-1}'
-    """
-    knock = kube_node_knocks.from_event(tag, data)
-    cluster = knock and __salt__["kube_node_minions.cluster_of"](knock.minion)
-    if cluster is None or cluster not in clusters():
-        log.debug("kube_node: knock %s left alone: no node of a cluster that is known here", knock)
-        return {}
-    return {"cluster": cluster, "worker": _leave(cluster, knock)}
-
-
-def leave_sweep(cluster):
-    """
-    Leave word for the worker of a cluster to look at all minions; tell whether it is there to find it.
-
-    cluster
-        The cluster's name.
-
-    Returns ``running`` or ``wanted``.
-
-    CLI Example:
-
-    .. code-block:: bash
-
-        salt-run salt.cmd kubelet_csr.leave_sweep production
-    """
-    return _leave(cluster, Knock(None))
-
-
-def _leave(cluster, knock):
-    folder = kube_node_knocks.folder(__opts__["cachedir"], cluster)
-    kube_node_knocks.leave(folder, knock)
-    with kube_node_knocks.lock(folder) as lock:
-        return "wanted" if kube_node_knocks.take_lock(lock) else "running"
-
-
 def work(cluster, mail):
     """
     Let in the nodes of a cluster for as long as there is work: make the tokens of the minions that knocked
@@ -170,7 +117,7 @@ def work(cluster, mail):
     mail
         The mailbox (``kube_node_mailbox.Mailbox``) that the knocks come into.
 
-    CLI Example: none, it is the runner's; see ``salt-run kube_node.knock``.
+    CLI Example: none, it is for the worker's process; see ``salt-run kube_node.knock``.
     """
     knocks = _knocks(mail)
     if not knocks:

@@ -1,28 +1,20 @@
 """
 The master's side of the kube_node formula: lets in the kubelets of our own minions, and says why.
 
-The reactor calls :py:func:`knock` when a minion says that its kubelet lacks something, the master's schedule
-:py:func:`sweep`; the other functions are for operators.
+The master's schedule calls :py:func:`sweep`; the other functions are for operators.
 """
 
 from __future__ import annotations
 
-import functools
-import logging
-import os
 import time
 
 import kube_node_knocks as knocks
-import kube_node_process
 import kube_node_sentence
 import kube_node_tokens
 import kubelet_csr_table
 import salt.exceptions
 import salt.loader
-import salt.utils.event
 from salt.exceptions import CommandExecutionError
-
-log = logging.getLogger(__name__)
 
 __virtualname__ = "kube_node"
 
@@ -37,9 +29,8 @@ def knock(minion, tag=knocks.START, said=None):
     """
     Have a look at what a minion's kubelet lacks, and at its requests that are still to come.
 
-    What the reactor calls; it returns at once, for the reactor has ten threads. The work is done by one
-    process per cluster, which lives as long as there is work, and hears further knocks by itself. The caller
-    is not trusted with anything: a forged knock leads to an early look, nothing more.
+    What the reactor does by itself when a minion says that its kubelet lacks something; it calls this where
+    the formula's modules came after its start. The command ends with the work that it started.
 
     minion
         The id of the minion whose kubelet started, as the event says.
@@ -59,8 +50,7 @@ def knock(minion, tag=knocks.START, said=None):
 
         salt-run kube_node.knock worker-1
     """
-    left = _call("kubelet_csr.leave_knock", tag, {**(said or {}), "id": minion})
-    return left | {"worker": _start(left["cluster"])} if left else {}
+    return _call("kubelet_csr_knocks.knock", tag, {**(said or {}), "id": minion})
 
 
 def sweep():
@@ -78,10 +68,7 @@ def sweep():
 
         salt-run kube_node.sweep
     """
-    clusters = _call("kubelet_csr.clusters")
-    for cluster in clusters:
-        _call("kubelet_csr.leave_sweep", cluster)
-    return {cluster: _start(cluster) for cluster in clusters}
+    return _call("kubelet_csr_knocks.sweep")
 
 
 @_in_a_sentence
@@ -257,28 +244,6 @@ def grant_network(cluster, kubeconfig):
     return _call("kube_node_admin.grant_network", cluster, kubeconfig)
 
 
-def _start(cluster):
-    """Start a cluster's worker where none is running."""
-    folder = knocks.folder(__opts__["cachedir"], cluster)
-    return kube_node_process.start(folder, functools.partial(_work, cluster), _listen)
-
-
-def _work(cluster, mail):
-    """Work off a cluster's knocks, in the process of its worker."""
-    try:
-        _call("kubelet_csr.work", cluster, mail)
-    except CommandExecutionError as error:
-        log.error("kube_node: %s", error)
-
-
-def _listen(mail):
-    """Put the knocks on the master's event bus into the mail."""
-    with salt.utils.event.get_event("master", opts=__opts__, listen=True) as bus:
-        for event in bus.iter_events(full=True, auto_reconnect=True):
-            if knocks.is_knock(event["tag"]) and (knock := knocks.from_event(event["tag"], event["data"])):
-                mail.put(knock)
-
-
 def _clusters(cluster):
     return [cluster] if cluster else _call("kubelet_csr.clusters")
 
@@ -289,11 +254,10 @@ def _call(function, *args):
     ``salt.cmd`` would do the same, but gathers the grains and loads every module anew each time: eight times
     slower.
     """
-    process, modules = __context__.get("kube_node.modules", (None, None))
-    if process != os.getpid():  # a worker's own: in those of the reactor a thread may have locked something
+    if "kube_node.modules" not in __context__:
         opts = {**__opts__, "grains": {}}
-        modules = salt.loader.minion_mods(opts, utils=salt.loader.utils(opts))
-        __context__["kube_node.modules"] = os.getpid(), modules
+        __context__["kube_node.modules"] = salt.loader.minion_mods(opts, utils=salt.loader.utils(opts))
+    modules = __context__["kube_node.modules"]
     if function not in modules:
         raise CommandExecutionError(
             f"{modules.missing_fun_string(function)} Run 'salt-run saltutil.sync_all' on the master; "

@@ -1,7 +1,9 @@
 """The process that works off one cluster's knocks: one at a time, forked, and gone where it hangs.
 
-A process that is forked from one with many threads may wait forever for a lock that one of those held. So a
-watchdog ends it, which frees the folder's lock for the next knock or sweep.
+A process that is forked while another thread holds a lock may wait forever for that. So it was where a pool's
+thread forked while the main thread first used one of Salt's caches, under the lock of a `cached_property` (up
+to Python 3.11). So the reactor's main thread forks, beside threads that are idle. Where a reaction of others
+keeps one of those busy a watchdog ends what hangs, which frees the folder's lock for the next knock.
 """
 
 from __future__ import annotations

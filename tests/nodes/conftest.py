@@ -11,6 +11,8 @@ from lab.machine import Machine
 
 UNITS = ("containerd", "kubelet", "kube-proxy")
 LOG_SHOWN = 20_000  # characters of it
+# Tests wait for the end of a worker that waits for a request in vain: not for a minute each.
+HURRIED = {"kube_node": {"wait_seconds": 20}}
 
 
 @pytest.fixture(scope="session")
@@ -19,7 +21,7 @@ def lab(worker_id: str):
     if reason := host.unable():
         pytest.skip(reason)
     # Each process of pytest-xdist has a lab of its own.
-    with Lab(f"test-{worker_id}") as running:
+    with Lab(f"test-{worker_id}", master_settings=HURRIED) as running:
         running.predicted = highstate(running, "*", "test=True")
         running.first_highstate = highstate(running)
         yield running

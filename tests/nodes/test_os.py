@@ -39,7 +39,7 @@ def answer(lab, machine: Machine, os: dict, *arguments: str) -> dict[str, dict]:
     """Apply the states of the host with a pillar; return them."""
     pillar = json.dumps({"kube_node": {"os": os}})
     states = lab.master.salt(
-        machine.minion_id, "state.apply", "kube_node.os", f"pillar={pillar}", *arguments, timeout=120
+        machine.minion_id, "state.apply", "kube_node.os", f"pillar={pillar}", *arguments
     )[machine.minion_id]
     assert isinstance(states, dict), states
     return states

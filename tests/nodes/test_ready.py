@@ -24,7 +24,6 @@ def ready(lab, machine, *arguments: str) -> dict:
     answer = lab.master.salt(
         machine.minion_id,
         *("state.single", "kube_node.ready", machine.minion_id, "wait_for=ready", "timeout=5", *arguments),
-        timeout=120,
     )
     [state] = answer[machine.minion_id].values()
     return state

@@ -59,6 +59,10 @@ class Bus:
         data = {"id": minion, "lacks": [lacks], "token": token and token.split(".")[0]}
         self._event.fire_event(data, BEACON.format(minion=minion) if beacon else START)
 
+    def fire(self, tag: str) -> None:
+        """Fires an event that is no minion's."""
+        self._event.fire_event({}, tag)
+
     def close(self) -> None:
         """Lets the bus go."""
         self._event.destroy()

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -163,7 +164,7 @@ class Master:
     def accept(self, *machines: Machine, seconds: float = KEY_SECONDS) -> dict[str, str]:
         """Accepts the keys of these machines, when what the master was sent is what lies on each machine.
 
-        Returns when each minion has told that it hears the master: a job sent before that would be lost.
+        Returns when each minion hears the master.
 
         Returns:
             The fingerprint of each machine's key, by minion id.
@@ -173,15 +174,26 @@ class Master:
             TimedOut: A machine did not send its key, or its minion did not start, in time.
         """
         fingerprints = {machine.minion_id: self._compared_key(machine, seconds) for machine in machines}
-        started = {f"salt/minion/{minion_id}/start" for minion_id in fingerprints}
-        with self._bus() as bus:
+        with self.starting(*machines, seconds=seconds):
             done = self._run("salt-key", "--yes", f"--accept={','.join(fingerprints)}")
             if done.returncode:
                 raise MasterError(f"salt-key could not accept the keys: {done.stderr.strip()}")
+        return fingerprints
+
+    @contextmanager
+    def starting(self, *machines: Machine, seconds: float = KEY_SECONDS) -> Iterator[None]:
+        """Ends when these machines' minions, started inside, hear the master: a job sent before is lost.
+
+        Raises:
+            TimedOut: A minion did not tell so in time.
+        """
+        started = {f"salt/minion/{machine.minion_id}/start" for machine in machines}
+        with self._bus() as bus:
+            yield
             for tag, _ in _heard(bus, "salt/minion/", seconds):
                 started.discard(tag)
                 if not started:
-                    return fingerprints
+                    return
         raise waiting.TimedOut(f"not heard within {seconds:g} s: {', '.join(sorted(started))}")
 
     def forget(self, *machines: Machine) -> None:

@@ -33,7 +33,9 @@ def machine(lab) -> Machine:
     machine.run("sh", "-c", f"rm -rf {PKI} {KUBECONFIG}")
     lab.control_plane.kubectl("delete", "node", "--ignore-not-found", machine.minion_id)
     yield machine
-    machine.run("systemctl", "start", "salt-minion", "kubelet")
+    with lab.master.starting(machine):
+        machine.run("systemctl", "restart", "salt-minion")
+    machine.run("systemctl", "start", "kubelet")
     await_ready(lab, machine)
 
 
@@ -90,7 +92,7 @@ def skewed(request, lab, machine):
     machine.run("systemctl", "start", "--no-block", "kubelet")
     yield machine, request.param
     machine.run("systemctl", "unset-environment", *clock)
-    machine.run("systemctl", "restart", "salt-minion", "kubelet")
+    machine.run("systemctl", "restart", "kubelet")
 
 
 def test_a_machine_whose_clock_is_ten_minutes_wrong_gets_in(lab, skewed):

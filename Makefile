@@ -16,6 +16,8 @@ python = python="$$($(PYTHON) -m lab.bootstrap $(1))"
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
+pytest = "$$python" -m pytest --numprocesses=$(PROCESSES) --dist=loadfile --no-loadscope-reorder
+
 demo: ## From nothing to two Ready nodes; KEEP=1 leaves them running
 	@$(call python,--machines) && KEEP=$(KEEP) "$$python" -m lab.demo
 
@@ -55,23 +57,23 @@ bench-storm: ## N=1000 simulated nodes knock within a second at a real master; A
 bench-day: ## A simulated day of N=10000 nodes: renewals, a rack that returns, sweeps; ARGS=--help
 	@$(call python) && PATH="$$(dirname "$$python"):$$PATH" "$$python" benchmarks/day.py --nodes $(or $(N),10000) $(ARGS)
 
-test: ## Every tier; what this machine can't run is skipped and named at the end; PROCESSES=2 at once
-	@$(call python,--try-machines) && "$$python" -m pytest --numprocesses=$(PROCESSES) --dist=loadfile --no-loadscope-reorder $(ARGS)
+test: ## Every tier; what this machine can't run is skipped and named at the end
+	@$(call python,--try-machines) && $(pytest) $(ARGS)
 
 test-unit: ## Pure functions
-	@$(call python) && "$$python" -m pytest tests/unit $(ARGS)
+	@$(call python) && $(pytest) tests/unit $(ARGS)
 
 test-functional: ## Salt's loader, states and templates
-	@$(call python) && "$$python" -m pytest tests/functional $(ARGS)
+	@$(call python) && $(pytest) tests/functional $(ARGS)
 
 test-integration: ## A real master, minions and reactor against the API server double
-	@$(call python) && "$$python" -m pytest tests/integration $(ARGS)
+	@$(call python) && $(pytest) tests/integration $(ARGS)
 
 test-nodes: ## Machines with systemd (root)
-	@$(call python,--try-machines) && "$$python" -m pytest tests/nodes $(ARGS)
+	@$(call python,--try-machines) && $(pytest) tests/nodes $(ARGS)
 
 test-nodes-all: ## The same with all that takes long: a kill at each state, every Debian and runtime of the lab
-	@$(call python,--try-machines) && KUBE_NODE_ALL=1 "$$python" -m pytest tests/nodes $(ARGS)
+	@$(call python,--try-machines) && KUBE_NODE_ALL=1 $(pytest) tests/nodes $(ARGS)
 
 lint: ## ruff: rules and format
 	@$(call python) && "$$python" -m ruff check . && "$$python" -m ruff format --check .

@@ -152,7 +152,7 @@ HOSTILE = {
 def test_a_minion_that_asks_for_more_gets_nothing_and_is_named(ask, signer, change: dict, rule: str):
     answer = ask("worker-1", static.request(one("worker-1", **change), KEY))
     told = last(signer)
-    assert set(answer) == {"refused"}
+    assert set(answer) == {"refused"}, answer
     assert (told["requestor"], told["verdict"], told["rule"]) == ("minion worker-1", "deny", rule)
     asked = change.get("subject", {}).get("O") or change.get("hosts", [""])[-1]
     assert asked in told["message"]

@@ -12,7 +12,7 @@ from lab.machine import Machine
 UNITS = ("containerd", "kubelet", "kube-proxy")
 LOG_SHOWN = 20_000  # characters of it
 # Tests wait for the end of a worker that waits for a request in vain: not for a minute each.
-HURRIED = {"kube_node": {"wait_seconds": 20}}
+HURRIED = {"kube_node": {"wait_seconds": 10}}
 
 
 @pytest.fixture(scope="session")

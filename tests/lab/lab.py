@@ -101,7 +101,7 @@ class Lab:
         with ThreadPoolExecutor(len(tasks)) as pool:
             for task in [pool.submit(task) for task in tasks]:
                 task.result()
-        self._grant()
+        self.grant()
         cluster.write_pillar(self.master, self.pillars())
         self._accept_keys()
 
@@ -153,7 +153,8 @@ class Lab:
         self.master.start()
         self.say("salt-master: serves, with the formula's modules and reactor")
 
-    def _grant(self) -> None:
+    def grant(self) -> None:
+        """Gives the approver its rights and a kubeconfig, as an operator does once and again in time."""
         admin = str(self.control_plane.admin_kubeconfig)
         granted = self.master.salt_run("kube_node.grant", cluster.CLUSTER, admin)
         if not isinstance(granted, dict):

@@ -33,6 +33,7 @@ def short_lived():
     with Lab("renewal", nodes=1, signing_duration=SIGNING, master_settings=settings) as running:
         highstate(running)
         running.control_plane.kubectl("wait", "--for=condition=Ready", "node", "--all", "--timeout=60s")
+        running.grant()  # the approver's certificate is as short-lived, and would end before the renewal
         yield running
 
 

@@ -379,7 +379,12 @@ def _compiled(minion):
 def _compile(minion):
     grains = salt.utils.minions.get_minion_data(minion, __opts__)[1] or {}
     opts = {**__opts__, "file_client": "local"}
-    return salt.pillar.Pillar(opts, grains, minion, "base").compile_pillar()
+    try:
+        return salt.pillar.Pillar(opts, grains, minion, "base").compile_pillar()
+    except KeyError as error:
+        # Seen on a busy master: a new loader of Salt's lacks its matcher, `compound_match.match`.
+        log.warning("kube_node: the pillar of minion %s is compiled once more: %s is missing", minion, error)
+        return salt.pillar.Pillar(opts, grains, minion, "base").compile_pillar()
 
 
 def _nobody(minion):

@@ -12,6 +12,7 @@ import pytest
 import salt.cache
 import salt.config
 import salt.loader
+import salt.pillar
 import yaml
 from lab.fleet import minions
 from lab.master import Master, settings
@@ -82,3 +83,19 @@ def test_a_fleet_is_shown_by_what_was_last_known_of_it(modules, module, master, 
     forged = {"kube_node": {"cluster": cluster | {"name": "staging"}}}
     salt.cache.factory(modules.opts).store("pillar", "worker-1", forged)
     assert modules["kube_node_minions.last_known"]({"worker-1"})["worker-1"].cluster == "production"
+
+
+def test_a_pillar_whose_matcher_salt_did_not_find_is_compiled_once_more(modules, module, master, monkeypatch):
+    minions.accept(master, {"node-0"})
+    faults, calls = [KeyError("compound_match.match")], []
+
+    class Pillar(salt.pillar.Pillar):
+        def top_matches(self, *arguments, **options):
+            calls.append(1)
+            if faults:
+                raise faults.pop()
+            return super().top_matches(*arguments, **options)
+
+    monkeypatch.setattr(salt.pillar, "Pillar", Pillar)
+    assert modules["kube_node_minions.identities"](["node-0"]) == {"node-0": None}
+    assert len(calls) == 2

@@ -171,7 +171,7 @@ def test_a_node_comes_back_by_its_token_when_the_ca_is_another(running):
         (folder / f"other-{name}").replace(folder / name)
     running.control_plane = control_plane_of(NAME, running.version)
     running.control_plane.start()
-    running._grant()
+    running.grant()
     certificates(running, {"mode": "bootstrap"})
     assert "kubelet-certificate" in predicted(running)
     [states] = highstate(running).values()

@@ -214,6 +214,7 @@ def test_the_serving_request_is_the_nodes_own_and_names_its_address(machine, clu
     assert found["spec"]["usages"] == ["digital signature", "server auth"]
     request = x509.load_pem_x509_csr(base64.b64decode(found["spec"]["request"]))
     names = request.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    waiting.until(lambda: ready(cluster), "the node", 15, 0.05)
     addresses = cluster.read("/api/v1/nodes/n1")["status"]["addresses"]
     assert names.get_values_for_type(x509.DNSName) == ["n1"]
     assert [str(ip) for ip in names.get_values_for_type(x509.IPAddress)] == [addresses[0]["address"]]

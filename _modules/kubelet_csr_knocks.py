@@ -75,14 +75,12 @@ def _give(cluster, found):
     """Leave a knock for the worker of a cluster, and start that where it is not running."""
     folder = kube_node_knocks.folder(__opts__["cachedir"], cluster)
     kube_node_knocks.leave(folder, found)
-    opts = {**__opts__, "grains": {}}
-    return kube_node_process.start(
-        folder, functools.partial(_work, opts, cluster), functools.partial(_listen, opts)
-    )
+    return kube_node_process.start(folder, functools.partial(_work, cluster), _listen)
 
 
-def _work(opts, cluster, mail):
+def _work(cluster, mail):
     """Work off a cluster's knocks, with modules of the process's own."""
+    opts = {**__opts__, "grains": {}}
     modules = salt.loader.minion_mods(opts, utils=salt.loader.utils(opts))
     try:
         modules["kubelet_csr.work"](cluster, mail)
@@ -90,9 +88,9 @@ def _work(opts, cluster, mail):
         log.error("kube_node: %s", error)
 
 
-def _listen(opts, mail):
+def _listen(mail):
     """Put the knocks on the master's event bus into the mail."""
-    with salt.utils.event.get_event("master", opts=opts, listen=True) as bus:
+    with salt.utils.event.get_event("master", opts=__opts__, listen=True) as bus:
         for event in bus.iter_events(full=True, auto_reconnect=True):
             tag = event["tag"]
             if kube_node_knocks.is_knock(tag) and (found := kube_node_knocks.from_event(tag, event["data"])):

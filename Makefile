@@ -12,11 +12,10 @@ export PYTHONPYCACHEPREFIX := $(CACHE)/pycache
 
 # $(call python,OPTION OF BOOTSTRAP) sets the shell's $python to the environment's Python, or ends with the reason why not.
 python = python="$$($(PYTHON) -m lab.bootstrap $(1))"
+pytest = "$$python" -m pytest --numprocesses=$(PROCESSES) --dist=loadfile --no-loadscope-reorder
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
-
-pytest = "$$python" -m pytest --numprocesses=$(PROCESSES) --dist=loadfile --no-loadscope-reorder
 
 demo: ## From nothing to two Ready nodes; KEEP=1 leaves them running
 	@$(call python,--machines) && KEEP=$(KEEP) "$$python" -m lab.demo

@@ -85,7 +85,7 @@ def test_a_fleet_is_shown_by_what_was_last_known_of_it(modules, module, master, 
     assert modules["kube_node_minions.last_known"]({"worker-1"})["worker-1"].cluster == "production"
 
 
-def test_a_pillar_whose_matcher_salt_did_not_find_is_compiled_once_more(modules, module, master, monkeypatch):
+def test_a_pillar_whose_matcher_salt_did_not_find_is_compiled_once_more(modules, master, monkeypatch):
     minions.accept(master, {"node-0"})
     faults, calls = [KeyError("compound_match.match")], []
 

@@ -70,10 +70,7 @@ def apply(lab: Lab, console: Console) -> None:
     results = {minion_id: highstate.summarize(answer) for minion_id, answer in sorted(answers.items())}
     for minion_id, result in results.items():
         console.say(f"{minion_id}: highstate {result}")
-    silent = sorted({machine.minion_id for machine in lab.machines} - set(results))
-    failed = [f"{minion}: {text}" for minion, result in results.items() for text in result.failures]
-    failed += [f"{minion}: did not answer" for minion in silent]
-    if failed:
+    if failed := highstate.failures((machine.minion_id for machine in lab.machines), answers):
         raise RuntimeError("\n".join(["", *failed]))
 
 

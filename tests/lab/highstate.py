@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 
@@ -24,7 +25,7 @@ def summarize(answer: object) -> Summary:
         answer: A dict with an entry for each state; a list of texts, or a text, where nothing was run at all.
     """
     if not isinstance(answer, dict):
-        texts = answer if isinstance(answer, list) else [answer]
+        texts = answer if answer and isinstance(answer, list) else [answer]
         return Summary(0, 0, tuple(str(text) for text in texts))
     states = answer.values()
     return Summary(
@@ -32,6 +33,16 @@ def summarize(answer: object) -> Summary:
         changed=sum(bool(state["changes"]) for state in states),
         failures=tuple(failure(state) for state in states if state["result"] is False),
     )
+
+
+def failures(minions: Iterable[str], answers: dict[str, object]) -> list[str]:
+    """What went wrong on these minions, by what Salt returned: who failed in what, and who did not answer."""
+    told = [
+        f"{minion}: {text}"
+        for minion, answer in sorted(answers.items())
+        for text in summarize(answer).failures
+    ]
+    return told + [f"{minion}: did not answer" for minion in sorted(set(minions) - answers.keys())]
 
 
 def failure(state: dict) -> str:

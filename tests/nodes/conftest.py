@@ -6,11 +6,12 @@ import json
 
 import pytest
 from lab import host, waiting
+from lab.highstate import failures
 from lab.lab import Lab
 from lab.machine import Machine
 
 UNITS = ("containerd", "kubelet", "kube-proxy")
-LOG_SHOWN = 20_000  # characters of it
+LOG_SHOWN = 20_000  # characters of the master's log
 # Tests wait for the end of a worker that waits for a request in vain: not for a minute each.
 HURRIED = {"kube_node": {"wait_seconds": 10}}
 
@@ -30,24 +31,14 @@ def lab(worker_id: str):
 def highstate(lab: Lab, target: str = "*", *arguments: str) -> dict[str, dict[str, dict]]:
     """Run the highstate on one minion, or on all; return the states of each by its id.
 
-    Fails with what a failed state said, and shows the master's log then.
+    Fails with what failed states said and who did not answer, and shows the master's log then.
     """
     wanted = {machine.minion_id for machine in lab.machines} if target == "*" else {target}
     answers = lab.master.salt(target, "state.highstate", *arguments)
-    try:
-        assert answers.keys() == wanted, f"no answer from {', '.join(wanted - answers.keys())}"
-        _succeeded(answers)
-    except AssertionError:
+    if failed := failures(wanted, answers):
         print(lab.master.log.read_text()[-LOG_SHOWN:])
-        raise
+    assert not failed, "\n".join(failed)
     return answers
-
-
-def _succeeded(answers: dict[str, dict[str, dict]]) -> None:
-    for minion, states in answers.items():
-        assert isinstance(states, dict), f"{minion}: {states}"
-        failed = {key: state["comment"] for key, state in states.items() if state["result"] is False}
-        assert not failed, f"{minion}: {json.dumps(failed, indent=2)}"
 
 
 def changed(states: dict[str, dict]) -> set[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lab.highstate import Summary, summarize
+from lab.highstate import Summary, failures, summarize
 
 
 def state(name: str, result: bool | None = True, changes: dict | None = None, comment: str = "") -> dict:
@@ -34,3 +34,8 @@ def test_a_minion_that_only_says_a_word_failed():
 
 def test_reads_as_one_line():
     assert str(Summary(21, 3, ("x",))) == "succeeded 21 (changed 3), failed 1"
+
+
+def test_who_failed_and_who_did_not_answer_is_told():
+    answers = {"b": {"x": state("x", result=False, comment="no")}, "a": {"x": state("x")}, "c": []}
+    assert failures(["a", "b", "c", "d"], answers) == ["b: x: no", "c: []", "d: did not answer"]

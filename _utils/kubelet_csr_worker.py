@@ -31,7 +31,7 @@ LINGER_SECONDS = 1.0
 # kube-controller-manager signs some 20 requests a second, so that it takes a minute for a thousand.
 ISSUE_SECONDS = 300
 # By then a kubelet has taken the certificate that is there, and its minion has seen that.
-TAKEN_SECONDS = 1
+TAKEN = timedelta(seconds=1)
 _ATTESTED = ("credential", "attested_key")
 
 Request = dict[str, Any]
@@ -131,18 +131,19 @@ class Worker:
         else:
             name = what["object"]["metadata"]["name"]
             if _certificate(what["object"]) and not _certificate(self._known.get(name)):
-                self._signed[name] = datetime.now(timezone.utc) + timedelta(seconds=TAKEN_SECONDS)
+                self._signed[name] = datetime.now(timezone.utc) + TAKEN
             self._known[name] = what["object"]
 
     def _answered(self) -> dict[tuple[str | None, str], datetime]:
         """Return, by node and what it lacked, until when its knocks had their answer: while a certificate is
-        on its way its kubelet still lacks it, and knocks."""
+        on its way its kubelet still lacks it, and knocks. One that was there before this worker is taken for
+        signed at once."""
         found: dict[tuple[str | None, str], datetime] = {}
         now = datetime.now(timezone.utc)
         for name, request in self._known.items():
             if approved := _approval(request):
                 key = (kubelet_csr_facts.outline(request).node, _lack(request["spec"].get("signerName")))
-                at = now if name in self._issuing else self._signed.get(name, approved)
+                at = now if name in self._issuing else self._signed.get(name, approved + TAKEN)
                 found[key] = max(at, found.get(key, at))
         return found
 

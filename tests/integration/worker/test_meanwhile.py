@@ -78,9 +78,9 @@ def test_a_late_knock_for_a_certificate_that_was_just_approved_is_not_waited_for
     assert asked(cluster).count(MADE) == 1
 
 
-def stamped(seconds: float) -> Knock:
-    """Return a knock that was fired so many seconds from now."""
-    at = datetime.now(timezone.utc) + timedelta(seconds=seconds)
+def stamped(seconds: float, since: datetime | None = None) -> Knock:
+    """Return a knock that was fired so many seconds from a moment, from now where none is given."""
+    at = (since or datetime.now(timezone.utc)) + timedelta(seconds=seconds)
     return knock(ONE)._replace(stamp=at.isoformat())
 
 
@@ -112,17 +112,26 @@ def test_a_knock_before_its_kubelet_took_the_certificate_makes_no_token_valid_ag
 
 
 @pytest.fixture
-def crashed(cluster, work) -> None:
-    """Let a kubelet crash that was let in, before it had taken its certificate and made its Node."""
+def crashed(cluster, work) -> datetime:
+    """Let a kubelet crash that was let in, before it had taken its certificate and made its Node; return when
+    it was let in, as the API server has it."""
     running = work(Ground.of(ONE), knock(ONE))
     kubelet = Kubelet(cluster, ONE)
-    kubelet.certificate(kubelet.join())
+    name = kubelet.join()
+    kubelet.certificate(name)
     running.end()
     assert secrets(cluster) == []
+    approval = cluster.read(f"{kubelet.path}/{name}")["status"]["conditions"][0]
+    return datetime.fromisoformat(approval["lastUpdateTime"])
 
 
 def test_a_knock_from_before_the_approval_that_comes_after_it_makes_no_token_valid(cluster, crashed, look):
     look(Ground.of(ONE), stamped(-60))
+    assert secrets(cluster) == []
+
+
+def test_a_knock_before_its_kubelet_took_the_certificate_is_late_for_the_next_worker(cluster, crashed, look):
+    look(Ground.of(ONE), stamped(1.5, since=crashed))
     assert secrets(cluster) == []
 
 

@@ -1,18 +1,15 @@
 """
-Which minions are nodes of which cluster, by this master's own knowledge: accepted keys, pillars and the mine.
+Which minions are nodes of which cluster, by this master's own knowledge: accepted keys and pillars.
 
 A pillar is compiled here for the minion in question before it is believed. What Salt keeps in its cache of
-pillars says only where to look, and when to look again: a minion may override values of its pillar when it
-asks for it (``pillar.items pillar={...}``), and the master caches the result. What was found out stands in a
+pillars (``kube_node_hints``) says only where to look, and when to look again. What was found out stands in a
 register (``kube_node_register``), for compiling a pillar takes a tenth of a second.
 """
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import time
-from typing import Any, NamedTuple
 
 import kube_node_identity
 import kube_node_register
@@ -23,6 +20,8 @@ import salt.key
 import salt.pillar
 import salt.utils.minions
 import salt.utils.verify
+from kube_node_hints import Hints
+from kube_node_lately import Lately
 from kube_node_register import Entry
 
 log = logging.getLogger(__name__)
@@ -34,12 +33,8 @@ __virtualname__ = "kube_node_minions"
 DAY, TEN_MINUTES = 86_400, 600
 # A minion that keeps changing what its cached pillar says costs a compilation now and then, not at each look.
 SETTLE_SECONDS = 10
-# What was looked at a moment ago is believed: many ask within one pass. So is what took long to find out,
-# that no more than a part of the time goes into looking: Salt lists 10,000 keys in a second or two.
-LATELY_SECONDS, LATELY_TIMES = 1, 4
 # So many keys are looked up in the list of all.
 MANY = 100
-MINE = "kube_node.attestation"
 
 
 def __virtual__():
@@ -98,8 +93,8 @@ def cluster_of(minion):
     if not is_accepted(minion):
         return None
     entry = _register().entries([minion]).get(minion)
-    found = (entry and entry.identity) or _hint(minion).identity
-    if found is None and not _hint(minion).is_foreign:
+    found = (entry and entry.identity) or _hints().of(minion).identity
+    if found is None and not _hints().of(minion).is_foreign:
         found = _identities({minion})[minion]
     return found and found.cluster
 
@@ -188,7 +183,7 @@ def last_known(minions):
     ids = _accepted(minions)
     entries, found = _register().entries(ids), {}
     for minion in ids:
-        entry, hint = entries.get(minion), _hint(minion)
+        entry, hint = entries.get(minion), _hints().of(minion)
         if entry and entry.hint == hint.digest:
             found[minion] = entry.identity
         elif entry is None and (hint.identity or hint.is_foreign):
@@ -232,48 +227,6 @@ def pillar(minion):
     return None if faults or compiled.get("_errors") else sound
 
 
-def tokens(owner):
-    """
-    Return the bootstrap tokens that a minion may hold, the current one first; none where it has its own.
-
-    owner
-        The minion's identity, as :py:func:`owners` gives it.
-
-    CLI Example: none, for the tokens are secret.
-    """
-    if not owner.derives_token:
-        return []
-    return kube_node_tokens.accepted(_token_keys(), owner.cluster, owner.minion_id, owner.name, time.time())
-
-
-def attestation(minion):
-    """
-    Return what a minion attests of its kubelet, and when it did, by the mine: the master stores that under
-    the authenticated id.
-
-    minion
-        The minion's id.
-
-    Returns ``{client_cert_sha256, spki_sha256, at}``, ``at`` in seconds since the epoch; None where the
-    minion attests nothing.
-
-    CLI Example:
-
-    .. code-block:: bash
-
-        salt-run salt.cmd kube_node_minions.attestation worker-1
-    """
-    cache = _minion_data()
-    mine = cache.fetch("mine", minion)
-    found = mine.get(MINE) if isinstance(mine, dict) else None
-    if isinstance(found, dict) and "__data__" in found:  # Salt's own wrapping, where access is restricted
-        found = found["__data__"]
-    if not isinstance(found, dict):
-        return None
-    digests = {key: found.get(key) for key in ("client_cert_sha256", "spki_sha256")}
-    return digests | {"at": cache.updated("mine", minion) or 0}
-
-
 def _accepted(minions):
     """Return those of some minions whose keys are accepted."""
     minions = {minion for minion in minions if isinstance(minion, str)}
@@ -292,7 +245,7 @@ def _claims(cluster, names):
     claims = {name: minions & alive for name, minions in claims.items()}
     unsure = _lately("accepted", accepted) - register.current(_sources(), time.time() - _believed_seconds())
     for minion in unsure - _foreign(unsure):
-        hint = _hint(minion).identity
+        hint = _hints().of(minion).identity
         if hint and hint.cluster == cluster and hint.name in claims:
             claims[hint.name].add(minion)
     return claims
@@ -300,7 +253,7 @@ def _claims(cluster, names):
 
 def _foreign(minions):
     """Return those of some minions whose cached pillar says that they are no nodes, and remember it."""
-    found = {minion: _nobody(minion) for minion in minions if _hint(minion).is_foreign}
+    found = {minion: _nobody(minion) for minion in minions if _hints().of(minion).is_foreign}
     _register().put(found)
     return set(found)
 
@@ -332,7 +285,7 @@ def _is_fresh(minion, entry):
     age = time.time() - entry.made
     if age < 0 or age > _believed_seconds() or entry.sources != _sources():
         return False
-    return age < SETTLE_SECONDS or entry.hint == _hint(minion).digest
+    return age < SETTLE_SECONDS or entry.hint == _hints().of(minion).digest
 
 
 def _believed_seconds():
@@ -346,21 +299,9 @@ def _sources():
     return _lately("sources", lambda: kube_node_register.fingerprint(roots))
 
 
-def _lately(name, look):
-    """Return what a look gave that was made lately."""
-    until, found = __context__.get(f"kube_node.{name}", (float("-inf"), None))
-    if time.monotonic() > until:
-        began = time.monotonic()
-        found = look()
-        now = time.monotonic()
-        until = now + max(LATELY_SECONDS, LATELY_TIMES * (now - began))
-        __context__[f"kube_node.{name}"] = (until, found)
-    return found
-
-
 def _compiled(minion):
     """Compile a minion's pillar, keep who it is by that, and return the entry."""
-    hint, sources, made = _hint(minion).digest, _sources(), time.time()
+    hint, sources, made = _hints().of(minion).digest, _sources(), time.time()
     compiled = _compile(minion)
     found = kube_node_identity.identity(compiled.get("kube_node"), minion)
     if errors := compiled.get("_errors"):
@@ -369,7 +310,8 @@ def _compiled(minion):
         )
         found = None
     if found and found.bootstrap_token_id:
-        derived = kube_node_tokens.accepted(_token_keys(), found.cluster, minion, found.name, made)
+        keys = kube_node_tokens.read(kube_node_tokens.key_file(__opts__["config_dir"]))
+        derived = kube_node_tokens.accepted(keys, found.cluster, minion, found.name, made)
         found = kube_node_identity.with_derived_token(found, {token.id for token in derived})
     entry = Entry(found, made, hint, sources)
     _register().put({minion: entry})
@@ -388,49 +330,28 @@ def _compile(minion):
 
 
 def _nobody(minion):
-    return Entry(None, time.time(), _hint(minion).digest, _sources())
+    return Entry(None, time.time(), _hints().of(minion).digest, _sources())
 
 
-class _Hint(NamedTuple):
-    """What a minion's cached pillar says, and when it was written (None: there is none)."""
-
-    written: float | None
-    digest: str
-    identity: Any
-    is_foreign: bool
+def _hints():
+    return _kept("hints", lambda: Hints(salt.cache.factory(__opts__)))
 
 
-def _hint(minion):
-    """Read what a minion's cached pillar says, again only when it was written anew."""
-    cache = _minion_data()
-    hints = __context__.setdefault("kube_node.hints", {})
-    written = cache.updated("pillar", minion) if cache.contains("pillar", minion) else None
-    if minion not in hints or hints[minion].written != written:
-        pillar = cache.fetch("pillar", minion) if written else None
-        tree = pillar.get("kube_node") if isinstance(pillar, dict) else None
-        found = kube_node_identity.without_token(kube_node_identity.identity(tree, minion))
-        digest = hashlib.sha256(repr(found).encode()).hexdigest()[:16]
-        hints[minion] = _Hint(written, digest, found, isinstance(pillar, dict) and "kube_node" not in pillar)
-    return hints[minion]
-
-
-def _minion_data():
-    if "kube_node.cache" not in __context__:
-        __context__["kube_node.cache"] = salt.cache.factory(__opts__)
-    return __context__["kube_node.cache"]
+def _lately(name, look):
+    return _kept("lately", Lately).seen(name, look)
 
 
 def _master_keys():
-    if "kube_node.keys" not in __context__:
-        __context__["kube_node.keys"] = salt.key.get_key(__opts__)
-    return __context__["kube_node.keys"]
+    return _kept("keys", lambda: salt.key.get_key(__opts__))
 
 
 def _register():
-    if "kube_node.register" not in __context__:
-        __context__["kube_node.register"] = kube_node_register.of_master(__opts__["cachedir"])
-    return __context__["kube_node.register"]
+    return _kept("register", lambda: kube_node_register.of_master(__opts__["cachedir"]))
 
 
-def _token_keys():
-    return kube_node_tokens.read(kube_node_tokens.key_file(__opts__["config_dir"]))
+def _kept(name, make):
+    """Return what this process has made once."""
+    name = f"kube_node_minions.{name}"
+    if name not in __context__:
+        __context__[name] = make()
+    return __context__[name]

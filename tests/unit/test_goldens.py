@@ -18,8 +18,9 @@ import kube_node_milestones as milestones
 import kube_node_versions as versions
 import pytest
 from lab import binaries
-from lab.component import host, klog
+from lab.component import flags, host, klog
 from lab.component.claim import Claim
+from lab.cri_dockerd import main as cri_dockerd
 from lab.kube_proxy import main as kube_proxy
 from lab.kubelet import machine
 from lab.kubelet import main as kubelet
@@ -152,6 +153,16 @@ def test_kube_proxy_of_the_minor_takes_its_files(double, tmp_path: Path, minor: 
         "worker-1",
         "172.20.0.0/16",
     )
+
+
+@pytest.mark.parametrize("minor", [minor for minor, runtime in PAIRS if runtime == "docker"])
+def test_cri_dockerd_takes_its_options(tmp_path: Path, minor: str):
+    if milestones.dockershim(FACTS, minor):
+        assert "/etc/systemd/system/cri-docker.service" not in files(minor, "docker")
+        return
+    known = cri_dockerd.known_to(milestones.tested(FACTS, minor).get("cri_dockerd", "0.4.3"))
+    given = flags.parse(command(files(minor, "docker"), "cri-docker", tmp_path), known, {})
+    assert (given.arguments, given.text("container-runtime-endpoint")) == ([], "fd://")
 
 
 @pytest.fixture

@@ -157,10 +157,20 @@ def test_cri_dockerd_is_one_of_the_binaries():
     }
 
 
-def test_cri_dockerd_has_its_own_word_about_the_sandbox_image():
-    unit = rendered(of("1.36.2", "docker") | ADAPTER)["/etc/systemd/system/cri-docker.service"]
+def cri_dockerd(version: str) -> list[str]:
+    """Return cri-dockerd's command line."""
+    unit = rendered(of(version, "docker") | ADAPTER)["/etc/systemd/system/cri-docker.service"]
     [line] = [value for key, value in systemd.sections(unit)["Service"] if key == "ExecStart"]
-    assert "--pod-infra-container-image=registry.k8s.io/pause:3.10.2" in systemd.command(line)
+    return systemd.command(line)
+
+
+def test_cri_dockerd_has_its_own_word_about_the_sandbox_image():
+    assert "--pod-infra-container-image=registry.k8s.io/pause:3.10.2" in cri_dockerd("1.36.2")
+
+
+@pytest.mark.parametrize(("version", "is_told"), [("1.25.16", False), ("1.26.0", True)])
+def test_cri_dockerd_streams_on_loopback_where_it_can_be_told(version: str, is_told: bool):
+    assert ("--streaming-bind-addr=127.0.0.1" in cri_dockerd(version)) is is_told
 
 
 def test_the_socket_is_where_the_kubelet_looks_for_it():

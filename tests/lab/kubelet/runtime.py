@@ -13,12 +13,11 @@ import socket
 import subprocess
 import time
 from collections.abc import Callable
-from http.client import HTTPConnection
 from pathlib import Path
 
 import kube_node_milestones as milestones
 
-from lab.component import clock, host, klog
+from lab.component import clock, docker, host, klog
 
 from .settings import Settings
 
@@ -26,7 +25,6 @@ from .settings import Settings
 PERIOD = 5
 GRACE = 30
 _CNI_DEFAULT = "/etc/cni/net.d"
-_DOCKER_SOCKET = "unix:///var/run/docker.sock"
 
 
 class Runtime:
@@ -43,8 +41,8 @@ class Runtime:
     @property
     def socket(self) -> Path:
         """The socket that the kubelet talks to; Docker's own with dockershim."""
-        docker = self._settings.flags.text("docker-endpoint") or _DOCKER_SOCKET
-        endpoint = docker if self.is_docker else self._settings["containerRuntimeEndpoint"]
+        shim = self._settings.flags.text("docker-endpoint") or docker.SOCKET
+        endpoint = shim if self.is_docker else self._settings["containerRuntimeEndpoint"]
         return Path(endpoint.removeprefix("unix://"))
 
     @property
@@ -147,7 +145,7 @@ class Runtime:
     def _find_version(self) -> str:
         """The runtime's name and version as nodes show it: ``containerd://1.6.20``."""
         if self.is_docker or "docker" in self.socket.name:
-            return f"docker://{_docker_version()}"
+            return f"docker://{self._docker_version()}"
         try:
             answer = subprocess.run(["containerd", "--version"], capture_output=True, text=True, timeout=10)
         except OSError:
@@ -155,18 +153,9 @@ class Runtime:
         words = answer.stdout.split()
         return f"containerd://{words[2].removeprefix('v')}" if len(words) > 2 else "containerd://unknown"
 
-
-def _docker_version() -> str:
-    """Docker's own answer to GET /version on its socket, empty when there is none."""
-    connection = HTTPConnection("docker")
-    connection.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    connection.sock.settimeout(2)
-    try:
-        connection.sock.connect(_DOCKER_SOCKET.removeprefix("unix://"))
-        connection.request("GET", "/version")
-        found = re.search(r'"Version"\s*:\s*"([^"]+)"', connection.getresponse().read().decode())
-    except OSError:
-        return "unknown"
-    finally:
-        connection.close()
-    return found[1] if found else "unknown"
+    @staticmethod
+    def _docker_version() -> str:
+        try:
+            return docker.asked("/version").get("Version", "unknown")
+        except OSError:
+            return "unknown"

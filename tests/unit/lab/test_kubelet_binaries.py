@@ -48,7 +48,7 @@ def test_a_time_scale_that_is_none_is_refused(machine, monkeypatch):
 def test_collected_programs_are_listed_with_their_digests(tmp_path, monkeypatch):
     monkeypatch.delenv("KUBEBUILDER_ASSETS", raising=False)
     found = binaries.collect("1.36.2", tmp_path)
-    assert {"kubelet", "kube-proxy"} <= found.keys()
+    assert {"kubelet", "kube-proxy", "cri-dockerd"} <= found.keys()
     assert all(binaries.sha256(tmp_path / name) == digest for name, digest in found.items())
 
 

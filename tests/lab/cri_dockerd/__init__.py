@@ -1,0 +1,1 @@
+"""A cri-dockerd that is strict about its flags and wants its Docker; it speaks no CRI on its socket."""

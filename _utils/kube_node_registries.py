@@ -11,6 +11,7 @@ import re
 from typing import Any
 
 import kube_node_types as types
+import kube_node_types_pem as pem
 
 Tree = dict[str, Any]
 FOLDER = "/etc/containerd/certs.d"
@@ -23,7 +24,7 @@ _host = types.matching(_HOST, 255, "a registry's host, write HOST or HOST:PORT a
 _capabilities = types.list_of(types.one_of("pull", "resolve", "push"))
 _WAY = {
     "capabilities": _capabilities,
-    "ca": types.certificates,
+    "ca": pem.certificates,
     "skip_verify": types.boolean,
     "override_path": types.boolean,
 }

@@ -10,6 +10,7 @@ from typing import Any
 import kube_node_registries as registries
 import kube_node_types as types
 import kube_node_types_fetched as fetched
+import kube_node_types_pem as pem
 from kube_node_findings import NAMES
 from kube_node_merge import get
 from kube_node_network_schema import NETWORK
@@ -39,7 +40,7 @@ COMPONENT: dict[str, Any] = {
     "config": SETTINGS,
     "extra_args": SETTINGS,
 }
-CERTIFICATE = {"certificate": types.delivered_certificate, "private_key": types.private_key}
+CERTIFICATE = {"certificate": pem.delivered_certificate, "private_key": pem.private_key}
 
 
 @dataclass(frozen=True)
@@ -75,7 +76,7 @@ SCHEMA: dict[str, Any] = {
     "cluster": {
         "name": types.name,
         "api_server": types.api_server,
-        "ca": types.authorities,
+        "ca": pem.authorities,
         "service_cidr": types.service_cidr,
         "pod_cidr": types.cidr,
         "dns_address": types.address,

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
-import kube_node_types as types
+import kube_node_types_pem as pem
 import yaml
 from kube_node_merge import get, merge
 from kube_node_schema import PROFILES
@@ -47,7 +47,7 @@ def with_contents(pillar: Any, read: Callable[[str], str]) -> Any:
     for path in CONTENTS:
         *above, key = path
         parent = get(pillar, tuple(above)) if isinstance(pillar, dict) else None
-        if isinstance(parent, dict) and types.is_place(parent.get(key)):
+        if isinstance(parent, dict) and pem.is_place(parent.get(key)):
             found: dict[str, Any] = {key: read(parent[key])}
             for name in reversed(above):
                 found = {name: found}

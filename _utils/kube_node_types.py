@@ -10,9 +10,6 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from cryptography import x509
-from cryptography.hazmat.primitives import serialization
-
 Check = Callable[[Any], "str | None"]
 
 # RFC 1123, as k8s.io/apimachinery/pkg/util/validation has it.
@@ -231,57 +228,6 @@ def api_server(value: Any) -> str | None:
     if sound and 0 < int(url["port"] or 443) < 65536:
         return None
     return f"{shown(value)} is not the API server's URL, write https://HOST:PORT"
-
-
-def certificates(value: Any) -> str | None:
-    """Check one or more PEM certificates, and that no key came along."""
-    wanted = "is not a PEM certificate, paste the CA file whole after 'ca: |'"
-    if not isinstance(value, str):
-        return wanted
-    if "PRIVATE KEY" in value:
-        return "holds a private key, which never leaves the master: paste the certificate alone"
-    try:
-        x509.load_pem_x509_certificates(value.encode())
-    except ValueError:
-        return wanted
-    return None
-
-
-def authorities(value: Any) -> str | None:
-    """Check the cluster's CA certificates: PEM, or where they lie."""
-    return None if is_place(value) else certificates(value)
-
-
-def delivered_certificate(value: Any) -> str | None:
-    """Check a node's own certificate, with those between it and the CA: PEM, or where it lies."""
-    if isinstance(value, str) and value.startswith("salt://") and is_place(value):
-        return None
-    if isinstance(value, str) and "PRIVATE KEY" in value:
-        return "holds a private key, write that as private_key beside it"
-    if certificates(value):
-        return "is not a PEM certificate, paste the file whole after 'certificate: |' or write salt://…"
-    return None
-
-
-def private_key(value: Any) -> str | None:
-    """Check a private key; the fault does not show it."""
-    if isinstance(value, str) and value.startswith("salt://"):
-        return "lies where every minion can read it, paste it into the pillar of this minion alone"
-    wanted = "is not a private key in PEM without a passphrase, paste the file whole after 'private_key: |'"
-    if not isinstance(value, str):
-        return wanted
-    try:
-        serialization.load_pem_private_key(value.encode(), password=None)
-    except Exception:  # garbage has more ways to fail than cryptography documents
-        return wanted
-    return None
-
-
-def is_place(value: Any) -> bool:
-    """Tell whether a value says where a file lies, salt://… or on the machine, in place of what is in it."""
-    if not isinstance(value, str):
-        return False
-    return (_SOURCE.fullmatch(value) is not None and value.startswith("salt://")) or not absolute_path(value)
 
 
 def qualified_name(value: Any) -> str | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import kube_node_types as types
+import kube_node_types_pem as pem
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -35,7 +36,7 @@ CHECKS = {
     "cidr": types.cidr,
     "service_cidr": types.service_cidr,
     "api_server": types.api_server,
-    "certificates": types.certificates,
+    "certificates": pem.certificates,
     "qualified_name": types.qualified_name,
     "label_value": types.label_value,
     "taint": types.taint,
@@ -297,11 +298,11 @@ def test_anything_else_is_no_mirror(value: str):
 
 @pytest.mark.parametrize("value", [CA, CA + CA, "salt://kubernetes/ca.crt", "/etc/ssl/cluster-ca.pem"])
 def test_an_authority_is_pem_or_where_it_lies(value: str):
-    assert types.authorities(value) is None
+    assert pem.authorities(value) is None
 
 
 @pytest.mark.parametrize(
     "value", ["ca.crt", "https://example.org/ca.crt", "/etc/../ca.crt", 5, None, "salt://"]
 )
 def test_any_other_is_not(value: Any):
-    assert types.authorities(value) == "is not a PEM certificate, paste the CA file whole after 'ca: |'"
+    assert pem.authorities(value) == "is not a PEM certificate, paste the CA file whole after 'ca: |'"

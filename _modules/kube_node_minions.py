@@ -324,7 +324,8 @@ def _compile(minion):
     try:
         return salt.pillar.Pillar(opts, grains, minion, "base").compile_pillar()
     except KeyError as error:
-        # Seen on a busy master: a new loader of Salt's lacks its matcher, `compound_match.match`.
+        # Seen on a busy master: `compound_match.match`. Where Salt's loader meets an OSError while it loads a
+        # module it tells of a missing key, from then on (`LazyLoader._load`); a new pillar has a new loader.
         log.warning("kube_node: the pillar of minion %s is compiled once more: %s is missing", minion, error)
         return salt.pillar.Pillar(opts, grains, minion, "base").compile_pillar()
 

@@ -15,7 +15,8 @@ from salt.exceptions import CommandExecutionError
 __virtualname__ = "kube_node"
 
 POLL_SECONDS = 0.5
-KNOCK_SECONDS = 10
+# A Node that is at work by the API server is heard only when it has been silent for a minute or so.
+FIRST_KNOCK_SECONDS, LONGEST_KNOCK_SECONDS = 10, 20
 
 
 def preflight(name):
@@ -233,10 +234,11 @@ def joined(name, timeout):
     timeout
         Seconds to wait.
 
-    The kubelet's start knocks too; here it is done again, ever more seldom, so that no lost event leaves the
-    node outside. A node that has its certificates is not knocked for. The state itself changes nothing.
+    The kubelet's start knocks too; here it is done again, every twenty seconds at the end, so that no lost
+    event leaves the node outside. A node that has its certificates is not knocked for. The state itself changes
+    nothing.
     """
-    deadline, knock_at, pause = time.monotonic() + timeout, time.monotonic(), KNOCK_SECONDS
+    deadline, knock_at, pause = time.monotonic() + timeout, time.monotonic(), FIRST_KNOCK_SECONDS
     # They appear as links in a folder that the kubelet makes: looking is cheaper than a watch on its parents.
     while faults := _certificate_faults():
         now = time.monotonic()
@@ -246,7 +248,7 @@ def joined(name, timeout):
             return _result(name, False, f"After {timeout} s {faults}.\n{__salt__['kube_node.diagnosis']()}")
         if now >= knock_at:
             __salt__["kube_node.knock"]()
-            knock_at, pause = now + pause, 2 * pause
+            knock_at, pause = now + pause, min(2 * pause, LONGEST_KNOCK_SECONDS)
         time.sleep(POLL_SECONDS)
     return _result(name, True, f"{name} has its certificates")
 

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import salt.utils.event
 import salt.utils.master
@@ -30,6 +31,8 @@ SALT = Path(sys.executable).parent
 START_SECONDS = 60
 KEY_SECONDS = 60
 ASK_SECONDS = 30
+#: What Salt says in the place of one that does not answer.
+SILENT = "Minion did not return"
 
 
 class MasterError(RuntimeError):
@@ -208,12 +211,20 @@ class Master:
 
         Returns:
             What each answered, by minion id. Those are missing that do not say, when asked, that they run it.
+
+        Raises:
+            MasterError: There is no such minion, or Salt failed.
         """
-        return self._json("salt", "--static", f"--timeout={ASK_SECONDS}", target, *arguments)
+        answers: dict[str, object] = {}
+        # Not --static: Salt asks once then whether a job still runs.
+        for answer in self._printed("salt", f"--timeout={ASK_SECONDS}", target, *arguments):
+            answers |= answer
+        return {minion: said for minion, said in answers.items() if not str(said).startswith(SILENT)}
 
     def salt_run(self, *arguments: str) -> object:
         """Runs a runner on the master; returns its result."""
-        return self._json("salt-run", *arguments)
+        [result] = self._printed("salt-run", *arguments)
+        return result
 
     def command(self, program: str, *arguments: str) -> list[str]:
         """The command line for one of Salt's programs, with this master's configuration."""
@@ -268,14 +279,25 @@ class Master:
     def _run(self, program: str, *arguments: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(self.command(program, *arguments), capture_output=True, text=True)
 
-    def _json(self, program: str, *arguments: str) -> object:
-        """Reads what a program printed: it is an answer also where the program ends with a failure."""
+    def _printed(self, program: str, *arguments: str) -> list[Any]:
+        """Reads the JSON that a program prints: an answer also where the program ends with a failure."""
         done = self._run(program, "--out=json", *arguments)
         try:
-            return json.loads(done.stdout)
+            if found := list(_documents(done.stdout)):
+                return found
         except ValueError:
-            said = f"{done.stdout}{done.stderr}".strip()
-            raise MasterError(f"{program} {' '.join(arguments)} said: {said}") from None
+            pass
+        said = f"{done.stdout}{done.stderr}".strip()
+        raise MasterError(f"{program} {' '.join(arguments)} said: {said}")
+
+
+def _documents(text: str) -> Iterator[Any]:
+    """Reads JSON documents, one after the other."""
+    decoder = json.JSONDecoder()
+    while text := text.lstrip():
+        document, end = decoder.raw_decode(text)
+        yield document
+        text = text[end:]
 
 
 def _heard(bus: SaltEvent, prefix: str, seconds: float) -> Iterator[tuple[str, dict]]:

@@ -64,3 +64,22 @@ def test_salts_programs_are_run_in_the_labs_network(master):
 
 def test_stopping_a_master_that_was_never_started_is_fine(master):
     assert master.stop() is None
+
+
+@pytest.mark.parametrize(
+    ("printed", "answers"),
+    [
+        ('{"worker-1": true}\n{\n  "worker-2": {"a": 1}\n}\n', {"worker-1": True, "worker-2": {"a": 1}}),
+        ('{"worker-1": "Minion did not return. [Not connected]"}\n{"worker-2": 1}\n', {"worker-2": 1}),
+    ],
+)
+def test_who_does_not_answer_is_missing_from_the_answers(master, monkeypatch, printed: str, answers: object):
+    monkeypatch.setattr(master, "_run", lambda *_: SimpleNamespace(stdout=printed, stderr=""))
+    assert master.salt("*", "test.ping") == answers
+
+
+@pytest.mark.parametrize("printed", ["", "No minions matched the target.\n{}\n"])
+def test_what_salt_says_in_the_place_of_an_answer_is_told(master, monkeypatch, printed: str):
+    monkeypatch.setattr(master, "_run", lambda *_: SimpleNamespace(stdout=printed, stderr="ERROR: why"))
+    with pytest.raises(MasterError, match=r"(?s)^salt --timeout=30 worker-3 test\.ping said: .*ERROR: why$"):
+        master.salt("worker-3", "test.ping")

@@ -235,8 +235,8 @@ def joined(name, timeout):
         Seconds to wait.
 
     The kubelet's start knocks too; here it is done again, every twenty seconds at the end, so that no lost
-    event leaves the node outside. A node that has its certificates is not knocked for. The state itself changes
-    nothing.
+    event leaves the node outside. A node that has its certificates is not knocked for. The state itself
+    changes nothing.
     """
     deadline, knock_at, pause = time.monotonic() + timeout, time.monotonic(), FIRST_KNOCK_SECONDS
     # They appear as links in a folder that the kubelet makes: looking is cheaper than a watch on its parents.

@@ -210,13 +210,15 @@ def files(folder: Path) -> Iterator[tuple[Path, bytes]]:
 
 
 def bodies(pem: str) -> list[bytes]:
-    """Return what a PEM key looks like within other files: its second line, and that in base64 again."""
-    return [
-        needle
-        for block in re.findall(r"-----BEGIN [A-Z ]*PRIVATE KEY-----\n(.*?)\n-----END", pem, re.DOTALL)
-        for line in block.splitlines()[1:2]
-        for needle in (line.encode(), base64.b64encode(line.encode())[4:-4])
-    ]
+    """Return what a PEM key looks like within other files: a line of it, and that in base64 again.
+
+    A line of what is private: in an RSA key the modulus comes first, which is in its certificate as well; an
+    elliptic one ends with what is public.
+    """
+    blocks = re.findall(r"-----BEGIN [A-Z ]*PRIVATE KEY-----\n(.*?)\n-----END", pem, re.DOTALL)
+    lines = [block.splitlines() for block in blocks]
+    private = [one[len(one) // 2 if len(one) > 4 else 0].encode() for one in lines]
+    return [needle for line in private for needle in (line, base64.b64encode(line)[4:-4])]
 
 
 def test_no_file_of_the_machine_holds_the_cas_key_or_an_administrators_credential(running):

@@ -32,7 +32,7 @@ def tokens(owner):
     """
     if not owner.derives_token:
         return []
-    keys = kube_node_tokens.read(kube_node_tokens.key_file(__opts__["config_dir"]))
+    keys = kube_node_tokens.of_master(__opts__["config_dir"])
     return kube_node_tokens.accepted(keys, owner.cluster, owner.minion_id, owner.name, time.time())
 
 

@@ -93,8 +93,8 @@ def cluster_of(minion):
     if not is_accepted(minion):
         return None
     entry = _register().entries([minion]).get(minion)
-    found = (entry and entry.identity) or _hints().of(minion).identity
-    if found is None and not _hints().of(minion).is_foreign:
+    found = (entry and entry.identity) or _hint(minion).identity
+    if found is None and not _hint(minion).is_foreign:
         found = _identities({minion})[minion]
     return found and found.cluster
 
@@ -183,7 +183,7 @@ def last_known(minions):
     ids = _accepted(minions)
     entries, found = _register().entries(ids), {}
     for minion in ids:
-        entry, hint = entries.get(minion), _hints().of(minion)
+        entry, hint = entries.get(minion), _hint(minion)
         if entry and entry.hint == hint.digest:
             found[minion] = entry.identity
         elif entry is None and (hint.identity or hint.is_foreign):
@@ -245,7 +245,7 @@ def _claims(cluster, names):
     claims = {name: minions & alive for name, minions in claims.items()}
     unsure = _lately("accepted", accepted) - register.current(_sources(), time.time() - _believed_seconds())
     for minion in unsure - _foreign(unsure):
-        hint = _hints().of(minion).identity
+        hint = _hint(minion).identity
         if hint and hint.cluster == cluster and hint.name in claims:
             claims[hint.name].add(minion)
     return claims
@@ -253,7 +253,7 @@ def _claims(cluster, names):
 
 def _foreign(minions):
     """Return those of some minions whose cached pillar says that they are no nodes, and remember it."""
-    found = {minion: _nobody(minion) for minion in minions if _hints().of(minion).is_foreign}
+    found = {minion: _nobody(minion) for minion in minions if _hint(minion).is_foreign}
     _register().put(found)
     return set(found)
 
@@ -285,7 +285,7 @@ def _is_fresh(minion, entry):
     age = time.time() - entry.made
     if age < 0 or age > _believed_seconds() or entry.sources != _sources():
         return False
-    return age < SETTLE_SECONDS or entry.hint == _hints().of(minion).digest
+    return age < SETTLE_SECONDS or entry.hint == _hint(minion).digest
 
 
 def _believed_seconds():
@@ -301,7 +301,7 @@ def _sources():
 
 def _compiled(minion):
     """Compile a minion's pillar, keep who it is by that, and return the entry."""
-    hint, sources, made = _hints().of(minion).digest, _sources(), time.time()
+    hint, sources, made = _hint(minion).digest, _sources(), time.time()
     compiled = _compile(minion)
     found = kube_node_identity.identity(compiled.get("kube_node"), minion)
     if errors := compiled.get("_errors"):
@@ -310,7 +310,7 @@ def _compiled(minion):
         )
         found = None
     if found and found.bootstrap_token_id:
-        keys = kube_node_tokens.read(kube_node_tokens.key_file(__opts__["config_dir"]))
+        keys = kube_node_tokens.of_master(__opts__["config_dir"])
         derived = kube_node_tokens.accepted(keys, found.cluster, minion, found.name, made)
         found = kube_node_identity.with_derived_token(found, {token.id for token in derived})
     entry = Entry(found, made, hint, sources)
@@ -331,11 +331,11 @@ def _compile(minion):
 
 
 def _nobody(minion):
-    return Entry(None, time.time(), _hints().of(minion).digest, _sources())
+    return Entry(None, time.time(), _hint(minion).digest, _sources())
 
 
-def _hints():
-    return _kept("hints", lambda: Hints(salt.cache.factory(__opts__)))
+def _hint(minion):
+    return _kept("hints", lambda: Hints(salt.cache.factory(__opts__))).of(minion)
 
 
 def _lately(name, look):

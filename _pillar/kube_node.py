@@ -39,6 +39,6 @@ def ext_pillar(minion_id, pillar):
     if hint is None or not kube_node_identity.wants_token(pillar["kube_node"]):
         return {}
     cluster, node = hint
-    keys = kube_node_tokens.read(kube_node_tokens.key_file(__opts__["config_dir"]))
+    keys = kube_node_tokens.of_master(__opts__["config_dir"])
     token = kube_node_tokens.current(keys, cluster, minion_id, node, time.time())
     return {"kube_node": {"certificates": {"bootstrap_token": str(token)}}}

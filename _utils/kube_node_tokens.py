@@ -111,6 +111,11 @@ def key_file(config_dir: str) -> Path:
     return Path(config_dir, "kube_node", "token.keys")
 
 
+def of_master(config_dir: str) -> list[Key]:
+    """Return a master's keys as `read` does, by its configuration folder."""
+    return read(key_file(config_dir))
+
+
 def read(path: Path) -> list[Key]:
     """Return the keys of a file, the newest first; made, with a first key, where it is missing.
 

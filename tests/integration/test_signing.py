@@ -22,7 +22,7 @@ from lab import pki
 from salt.exceptions import SaltException
 from saltfactories.utils import random_string
 
-from integration.conftest import CLUSTER
+from integration.conftest import CLUSTER, sync
 
 MINIONS = ("worker-1", "worker-2")
 ADDRESSES = {minion: f"10.77.0.{number}" for number, minion in enumerate(MINIONS, 11)}
@@ -68,9 +68,8 @@ def signer(salt_factories, authority, formula, tmp_path_factory):
             "binaries": {"source": "salt://x", "sha256": {"kubelet": "a" * 64, "kube-proxy": "b" * 64}},
         }
         (pillar_root / f"{minion}.sls").write_text(yaml.safe_dump({"kube_node": tree}))
+    sync(factory)
     with factory.started():
-        synced = factory.salt_run_cli(timeout=180).run("saltutil.sync_all")
-        assert synced.returncode == 0, synced
         yield factory
 
 

@@ -10,7 +10,7 @@ import pytest
 import yaml
 from saltfactories.utils import random_string
 
-from integration.conftest import CLUSTER
+from integration.conftest import CLUSTER, sync
 from integration.kubelets import TOKENS, Kubelet
 
 
@@ -18,6 +18,7 @@ def settings(formula: Path, pillar_root: Path) -> dict:
     """Return a master's configuration with the formula's part."""
     config = yaml.safe_load((formula / "docs/examples/master.conf").read_text())
     config["kube_node"]["wait_seconds"] = 5
+    del config["schedule"]  # a sweep would judge what other tests left
     roots = {"file_roots": {"base": [str(formula)]}, "pillar_roots": {"base": [str(pillar_root)]}}
     return config | roots | {"log_level": "info"}
 
@@ -28,8 +29,8 @@ def top(salt_factories, control_plane, formula, tmp_path_factory):
     overrides = settings(formula, tmp_path_factory.mktemp("top")) | {"order_masters": True}
     master = salt_factories.salt_master_daemon(random_string("top-"), overrides=overrides)
     give_kubeconfig(master, control_plane)
+    sync(master)
     with master.started():
-        assert master.salt_run_cli().run("saltutil.sync_all").returncode == 0
         yield master
 
 
@@ -42,10 +43,9 @@ def below(top, control_plane, pillar, formula, tmp_path_factory):
     (pillar_root / "worker-1.sls").write_text(yaml.safe_dump({"kube_node": tree}))
     syndic = top.salt_syndic_daemon(random_string("syndic-"), master_overrides=settings(formula, pillar_root))
     give_kubeconfig(syndic.master, control_plane)
-    with syndic.master.started():
-        assert syndic.master.salt_run_cli().run("saltutil.sync_all").returncode == 0
-        with syndic.started():
-            yield syndic.master
+    sync(syndic.master)
+    with syndic.master.started(), syndic.started():
+        yield syndic.master
 
 
 @pytest.fixture(scope="module")

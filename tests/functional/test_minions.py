@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
+import kube_node_lately
 import pytest
 import salt.cache
 import salt.config
@@ -47,6 +48,22 @@ def test_who_is_accepted_is_told_apart_among_few_and_among_many(modules, master,
     minions.accept(master, ours)
     strangers = {f"stranger-{number}" for number in range(count)} | {"../node-0", ""}
     assert modules["kube_node_minions.known_minions"](ours | strangers) == strangers
+
+
+def test_a_list_of_keys_that_took_long_is_believed_for_longer(modules, module, monkeypatch):
+    now, lists = [0.0], []
+    monkeypatch.setattr(kube_node_lately, "time", SimpleNamespace(monotonic=lambda: now[0]))
+
+    def accepted() -> set[str]:
+        now[0] += 2
+        lists.append(now[0])
+        return set()
+
+    monkeypatch.setattr(module, "accepted", accepted)
+    for seconds in (0, 7, 2):
+        now[0] += seconds
+        modules["kube_node_minions.known_minions"]({f"node-{number}" for number in range(300)})
+    assert len(lists) == 2
 
 
 def test_a_fleet_is_shown_by_what_was_last_known_of_it(modules, module, master, monkeypatch):

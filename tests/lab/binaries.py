@@ -10,6 +10,7 @@ import hashlib
 import io
 import json
 import os
+import re
 import shutil
 import stat
 import subprocess
@@ -26,6 +27,8 @@ INTERPRETER = "/opt/salt/bin/python3"
 VERSION = "1.36.2"
 #: The components that have a double: the program's name and its package.
 DOUBLES = {"kubelet": "kubelet", "kube-proxy": "kube_proxy", "cri-dockerd": "cri_dockerd"}
+#: What follows a program's name, or the name of its package, where it tells its release.
+_RELEASE = re.compile(r" v?(\d+\.\S+)")
 #: Zip's own beginning of time, the same for every file.
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 _MAIN = """import json
@@ -78,7 +81,7 @@ def release(otherwise: str = VERSION, program: str = "kubelet") -> str:
     if not (path := real(program)):
         return otherwise
     told = subprocess.run([path, "--version"], capture_output=True, text=True, check=True).stdout
-    return told.strip().removeprefix("Kubernetes v")
+    return _RELEASE.search(told)[1]
 
 
 def collect(version: str, destination: Path) -> dict[str, str]:

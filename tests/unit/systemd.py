@@ -28,6 +28,12 @@ def sections(unit: str) -> dict[str, list[tuple[str, str]]]:
     return found
 
 
+def started(unit: str) -> list[str]:
+    """Return the words that the one `ExecStart=` of a service starts its program with."""
+    [line] = [value for key, value in sections(unit)["Service"] if key == "ExecStart"]
+    return command(line)
+
+
 def command(line: str) -> list[str]:
     """Return the words that the program of an `ExecStart=` line is started with."""
     words = [_specifiers(word) for word in _words(line)]

@@ -99,18 +99,11 @@ def test_there_is_no_golden_folder_of_something_else():
 
 def command(content: dict[str, str], name: str, folder: Path) -> list[str]:
     """Return the options of a unit, with its configuration file written below `folder`."""
-    [line] = [
-        value
-        for key, value in systemd.sections(content[f"/etc/systemd/system/{name}.service"])["Service"]
-        if key == "ExecStart"
-    ]
+    words = systemd.started(content[f"/etc/systemd/system/{name}.service"])[1:]
     path = f"/var/lib/{name}/config.yaml"
     if path in content:
         (folder / "config.yaml").write_text(content[path])
-    return [
-        word.replace(f"--config={path}", f"--config={folder}/config.yaml")
-        for word in systemd.command(line)[1:]
-    ]
+    return [word.replace(f"--config={path}", f"--config={folder}/config.yaml") for word in words]
 
 
 @pytest.fixture
@@ -160,7 +153,7 @@ def test_cri_dockerd_takes_its_options(tmp_path: Path, minor: str):
     if milestones.dockershim(FACTS, minor):
         assert "/etc/systemd/system/cri-docker.service" not in files(minor, "docker")
         return
-    known = cri_dockerd.known_to(milestones.tested(FACTS, minor).get("cri_dockerd", "0.4.3"))
+    known = cri_dockerd.known_to(cri_dockerd.release(FACTS, minor))
     given = flags.parse(command(files(minor, "docker"), "cri-docker", tmp_path), known, {})
     assert (given.arguments, given.text("container-runtime-endpoint")) == ([], "fd://")
 
@@ -189,8 +182,7 @@ def moved(content: dict[str, str], folder: Path) -> dict[str, str]:
 
 
 def run(program: Path, unit: str, *more: str) -> subprocess.CompletedProcess[str]:
-    [line] = [value for key, value in systemd.sections(unit)["Service"] if key == "ExecStart"]
-    arguments = [*systemd.command(line)[1:], *more]
+    arguments = [*systemd.started(unit)[1:], *more]
     return subprocess.run([program, *arguments], capture_output=True, text=True, timeout=60, check=False)
 
 

@@ -54,8 +54,7 @@ def test_a_slice_of_systemds_own_is_added_to_not_replaced():
 
 def test_what_v1_lacks_is_made_where_systemds_driver_looks():
     text = rendered(enforced(kubeReservedCgroup="/kube-daemons.slice"))[LEFT]
-    [line] = [value for key, value in systemd.sections(text)["Service"] if key == "ExecStart"]
-    program, option, *folders = systemd.command(line)
+    program, option, *folders = systemd.started(text)
     assert (program, option) == ("-/bin/mkdir", "--parents")
     assert folders == [
         f"/sys/fs/cgroup/{controller}/kube.slice/kube-daemons.slice"

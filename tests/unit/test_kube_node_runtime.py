@@ -159,9 +159,8 @@ def test_cri_dockerd_is_one_of_the_binaries():
 
 def cri_dockerd(version: str) -> list[str]:
     """Return cri-dockerd's command line."""
-    unit = rendered(of(version, "docker") | ADAPTER)["/etc/systemd/system/cri-docker.service"]
-    [line] = [value for key, value in systemd.sections(unit)["Service"] if key == "ExecStart"]
-    return systemd.command(line)
+    files = rendered(of(version, "docker") | ADAPTER)
+    return systemd.started(files["/etc/systemd/system/cri-docker.service"])
 
 
 def test_cri_dockerd_has_its_own_word_about_the_sandbox_image():

@@ -62,8 +62,7 @@ HOSTILE = ['a b"; /bin/evil "', "%h %n %i", "$HOME ${HOME}", "\\", "' --port=1 '
 @pytest.mark.parametrize("text", HOSTILE)
 def test_no_value_breaks_out_of_its_option(text: str):
     node = compiled({"kubelet": {"extra_args": {"cloud-provider": text}}})
-    unit = systemd.sections(rendered(node)["/etc/systemd/system/kubelet.service"])
-    program, *options = systemd.command(dict(unit["Service"])["ExecStart"])
+    program, *options = systemd.started(rendered(node)["/etc/systemd/system/kubelet.service"])
     assert program == "/usr/local/bin/kubelet"
     assert f"--cloud-provider={text}" in options
     assert len(options) == len(node["kubelet"]["arguments"])

@@ -72,8 +72,7 @@ def unit(files: dict[str, str], name: str) -> dict[str, list[tuple[str, str]]]:
 
 def options(files: dict[str, str], name: str) -> dict[str, str]:
     """Return what the program of a unit is started with, by option."""
-    [line] = [value for key, value in unit(files, name)["Service"] if key == "ExecStart"]
-    program, *words = systemd.command(line)
+    program, *words = systemd.started(files[f"/etc/systemd/system/{name}.service"])
     assert program == f"/opt/kube/bin/{name}"
     return dict(word.removeprefix("--").split("=", 1) for word in words)
 

@@ -40,14 +40,14 @@ _TYPES = {
     "version": "bool",
 }
 _SINCE = {"streaming-bind-addr": (0, 2, 6)}
-_PLUGINS = ("", "cni", "kubenet", "noop")
+_PLUGINS = ("", "cni", "kubenet", "no-op")
 #: systemd hands sockets over from this descriptor on: sd_listen_fds(3).
 _FIRST_SOCKET = 3
 
 
 def main(version: str, facts: Facts) -> None:
     """Run as the cri-dockerd that goes with a Kubernetes release; does not return."""
-    claimed = milestones.tested(facts, versions.minor(version)).get("cri_dockerd", "0.4.3")
+    claimed = release(facts, versions.minor(version))
     known = known_to(claimed)
     if sys.argv[1:] == ["--help-lab"]:
         sys.exit(print(process.HELP))
@@ -64,11 +64,16 @@ def main(version: str, facts: Facts) -> None:
     process.wait_for_signal()
 
 
-def known_to(release: str) -> dict[str, Flag]:
+def release(facts: Facts, minor: str) -> str:
+    """The release of cri-dockerd that goes with a Kubernetes minor; 0.4.3 where none is known."""
+    return milestones.tested(facts, minor).get("cri_dockerd", "0.4.3")
+
+
+def known_to(claimed: str) -> dict[str, Flag]:
     """The flags of a release of cri-dockerd: those of 0.4.3 that it has already."""
-    number = tuple(map(int, release.split(".")))
+    number = tuple(map(int, claimed.split(".")))
     return {
-        name: Flag(name, kind, release, None, None, None)
+        name: Flag(name, kind, claimed, None, None, None)
         for name, kind in _TYPES.items()
         if number >= _SINCE.get(name, number)
     }

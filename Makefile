@@ -1,7 +1,7 @@
 # Everything below runs in a virtual environment that the first target makes by itself, in the cache, outside this folder.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-down demo-shell demo-kubectl demo-salt render versions bench-render bench-beacon bench-approve bench-storm bench-day bench-node test test-unit test-functional test-integration test-nodes test-nodes-all lint venv clean-cache
+.PHONY: help demo kubernetes demo-down demo-shell demo-kubectl demo-salt render versions bench-render bench-beacon bench-approve bench-storm bench-day bench-node test test-unit test-functional test-integration test-nodes test-nodes-all lint venv clean-cache
 
 PYTHON ?= python3
 PROCESSES ?= 2
@@ -12,13 +12,18 @@ export PYTHONPYCACHEPREFIX := $(CACHE)/pycache
 
 # $(call python,OPTION OF BOOTSTRAP) sets the shell's $python to the environment's Python, or ends with the reason why not.
 python = python="$$($(PYTHON) -m lab.bootstrap $(1))"
-pytest = "$$python" -m pytest --numprocesses=$(PROCESSES) --dist=loadfile --no-loadscope-reorder
+# Kubernetes' own programs where REAL=1 asks for them; those of $KUBEBUILDER_ASSETS come first.
+real = $(if $(filter 1,$(REAL)),KUBEBUILDER_ASSETS="$${KUBEBUILDER_ASSETS:-$$("$$python" -m lab.kubernetes)}" && export KUBEBUILDER_ASSETS,true)
+pytest = $(real) && "$$python" -m pytest --numprocesses=$(PROCESSES) --dist=loadfile --no-loadscope-reorder
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-demo: ## From nothing to two Ready nodes; KEEP=1 leaves them running
-	@$(call python,--machines) && KEEP=$(KEEP) "$$python" -m lab.demo
+demo: ## From nothing to two Ready nodes; KEEP=1 leaves them running, REAL=1 takes Kubernetes' own programs
+	@$(call python,--machines) && $(real) && KEEP=$(KEEP) "$$python" -m lab.demo
+
+kubernetes: ## Kubernetes' own programs, built once out of Debian's source package (root): tells their folder
+	@$(call python,--machines) && "$$python" -m lab.kubernetes
 
 demo-down: ## Take the demo away: processes, mounts, namespaces, files
 	@$(call python,--machines) && "$$python" -m lab down demo
@@ -72,7 +77,7 @@ test-nodes: ## Machines with systemd (root)
 	@$(call python,--try-machines) && $(pytest) tests/nodes $(ARGS)
 
 test-nodes-all: ## The same with all that takes long: a kill at each state, every Debian and runtime of the lab
-	@$(call python,--try-machines) && KUBE_NODE_ALL=1 $(pytest) tests/nodes $(ARGS)
+	@$(call python,--try-machines) && export KUBE_NODE_ALL=1 && $(pytest) tests/nodes $(ARGS)
 
 lint: ## ruff: rules and format
 	@$(call python) && "$$python" -m ruff check . && "$$python" -m ruff format --check .

@@ -16,7 +16,7 @@ from hashlib import sha256
 from importlib import metadata
 from pathlib import Path
 
-from lab import host, pip_settings
+from lab import host, pip_settings, scratch
 from lab.bootstrap import locked
 
 # Each Debian there is an image of, with the packages of its own: Docker's client came apart from its daemon.
@@ -26,8 +26,6 @@ SUITE = "bookworm"
 UNIFIED = ("forky",)
 # What debootstrap lays out a suite by whose name it may not know yet.
 SCRIPT = Path("/usr/share/debootstrap/scripts/sid")
-RESOLV_CONF = Path("/etc/resolv.conf")
-PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 MIRROR = "http://deb.debian.org/debian"
 FILES = Path(__file__).with_name("image_files")
 PACKAGES = (
@@ -49,7 +47,6 @@ MASKED = (
     ),
     "console-getty.service",
 )
-NAMESPACES = ("unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc")
 ENABLED = ("salt-minion.service", "lab-network.service", "lab-cgroups.service")
 # A node has one runtime, and it is for the formula to say that it is Docker.
 DISABLED = ("docker.service", "docker.socket")
@@ -122,13 +119,14 @@ def build(folder: Path, log: Path, suite: str) -> None:
     partial.mkdir(parents=True)
     with log.open("w") as output:
         done = subprocess.run(
-            [*NAMESPACES, sys.executable, "-m", "lab.image", partial, suite],
+            [*scratch.NAMESPACES, sys.executable, "-m", "lab.image", partial, suite],
             stdout=output,
             stderr=subprocess.STDOUT,
         )
     if done.returncode:
         shutil.rmtree(partial, ignore_errors=True)
-        raise ImageError(f"the node image could not be built, see {log}:\n{log.read_text()[-2000:]}")
+        cause = scratch.cause(log.read_text(errors="replace"))
+        raise ImageError(f"the node image could not be built: {cause} (all of it: {log})")
     (partial / "image").rename(folder)
     shutil.rmtree(partial)
 
@@ -167,40 +165,17 @@ def own_mirror(suite: str) -> str:
 
 def install_salt(image: Path, work: Path) -> None:
     """Puts Salt into the image's /opt/salt, with compilers that live in an overlay which is thrown away."""
-    upper, overlay, root, salt, wheels = (
-        work / name for name in ("upper", "work", "root", "salt", "../../pip")
-    )
-    for folder in (upper, overlay, root, salt, wheels):
+    salt, wheels = work / "salt", (work / "../../pip").resolve()
+    for folder in (salt, wheels):
         folder.mkdir(parents=True, exist_ok=True)
-    options = f"lowerdir={image},upperdir={upper},workdir={overlay}"
-    subprocess.run(["mount", "-t", "overlay", "overlay", "-o", options, root], check=True)
-    settings = pip_settings.merged(pip_settings.files(Path.home(), os.environ))
-    (root / "etc/pip.conf").write_text(settings)
+    places = {place: str(place).lstrip("/") for place in pip_settings.binds()}
+    root = scratch.mount(image, work, {salt: "opt/salt", wheels: "root/.cache/pip", **places})
+    (root / "etc/pip.conf").write_text(pip_settings.merged(pip_settings.files(Path.home(), os.environ)))
     script = INSTALL_SALT.format(salt=metadata.version("salt"))
-    binds = {
-        salt: "opt/salt",
-        wheels.resolve(): "root/.cache/pip",
-        Path("/dev"): "dev",
-        RESOLV_CONF: "etc/resolv.conf",
-    }
-    binds |= {place: str(place).lstrip("/") for place in pip_settings.binds()}
-    for source, target in binds.items():
-        bind(source, root / target)
-    subprocess.run(["mount", "-t", "proc", "proc", root / "proc"], check=True)
-    environment = {"PATH": PATH, "HOME": "/root", **pip_settings.variables(os.environ)}
-    subprocess.run(["chroot", root, "sh", "-c", script], check=True, env=environment)
+    command = scratch.command(root, "sh", "-c", script)
+    subprocess.run(command, check=True, env=scratch.environment())
     (image / "opt").mkdir(exist_ok=True)
     salt.rename(image / "opt/salt")
-
-
-def bind(source: Path, target: Path) -> None:
-    """Shows a file or folder of this machine at `target` as well."""
-    if source.is_dir():
-        target.mkdir(parents=True, exist_ok=True)
-    else:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.touch()
-    subprocess.run(["mount", "--rbind", source, target], check=True)
 
 
 def configure(image: Path) -> None:

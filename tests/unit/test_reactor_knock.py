@@ -1,4 +1,4 @@
-"""The reaction to a knock: it calls the modules itself, and the runner where the reactor started before them."""
+"""The reaction to a knock: it calls the modules itself, or the runner where the reactor is older."""
 
 from __future__ import annotations
 
